@@ -1,0 +1,153 @@
+"""The adversarial game: a generator and a discriminator, with loss, penalties and latent as choices."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxgan import losses, penalties
+from jaxgan.games import Aux, Game
+from jaxgan.nn import latents, replicas
+from jaxgan.nn.initialize import initialize
+
+Variables = dict[str, Any]
+
+
+def run(module: nn.Module, variables: Variables, *args: Any, train: bool, key: jax.Array | None = None) -> tuple[Any, Variables]:
+  """`module.apply` that returns (output, new collections); with train=False nothing is new."""
+  state = [name for name in variables if name != 'params'] if train else []
+  rngs = None if key is None else {'dropout': key}
+  return module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
+
+
+def penalise(specs: Mapping[str, Mapping[str, Any]], step: jax.Array, **have: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+  """Sum of the penalties named in a config.
+
+  Each is a function of `jaxgan.penalties`; it is given those of `have` (params, critic, real, fake,
+  key) that its signature names, and the config's values for the rest. `every=k` evaluates it on
+  every k-th step only, times k (lazy regularisation, Karras et al. 2019, arXiv 1912.04958).
+  """
+  total, metrics = jnp.zeros(()), {}
+  for i, (name, spec) in enumerate(specs.items()):
+    penalty, values = penalties.find(name), dict(spec)
+    every = values.pop('every', 1)
+    given = {k: have[k] for k in inspect.signature(penalty).parameters if k in have}
+    if 'key' in given:
+      given['key'] = jax.random.fold_in(given['key'], i)
+    value = lambda: jnp.mean(penalty(**given, **values))  # noqa: B023  called within this turn
+    if every == 1:
+      metrics[name] = value()
+      total += metrics[name]
+    else:
+      metrics[name] = jax.lax.cond(step % every == 0, value, lambda: jnp.zeros(()))
+      total += every * metrics[name]
+  return total, metrics
+
+
+def adversarial(
+  generator: nn.Module,
+  discriminator: nn.Module,
+  *,
+  dim_z: int,
+  num_classes: int = 0,
+  loss: str = 'hinge',
+  latent: str = 'normal',
+  generator_penalties: Mapping[str, Mapping[str, Any]] | None = None,
+  discriminator_penalties: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Game:
+  """min_G max_D of a generator G(z, y) against a discriminator D(x, y).
+
+  Args:
+    generator: Linen module, `(z [B, dim_z], labels int32 [B], train) -> images [B, H, W, C]`.
+    discriminator: Linen module, `(images, labels, train) -> logits [B]`, float32.
+    dim_z: size of the latent.
+    num_classes: labels of the fakes are drawn uniformly from these; 0 or 1 is unconditional.
+    loss: name of a pair in `jaxgan.losses`.
+    latent: name of a sampler in `jaxgan.nn.latents`.
+    generator_penalties, discriminator_penalties: name -> keyword arguments, see `penalise`.
+
+  Returns:
+    The Game. The discriminator sees fakes and reals as one batch, so that its spectral vectors move
+    once an update; its update leaves the generator's statistics alone, and the other way round.
+
+  Source: Goodfellow et al. 2014, arXiv 1406.2661.
+  """
+  loss_d, loss_g = losses.pair(loss)
+  draw = latents.sampler(latent)
+
+  def conditions(key, n):
+    labels = replicas.draw(jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1))
+    return draw(jax.random.fold_in(key, 2), (n, dim_z)), labels
+
+  def init(key, batch):
+    image, label = batch['image'][:1], batch['label'][:1]
+    return {
+      'generator': initialize(generator, jax.random.fold_in(key, 0), jnp.zeros((1, dim_z)), label, train=False),
+      'discriminator': initialize(discriminator, jax.random.fold_in(key, 1), image, label, train=False),
+    }
+
+  def discriminator_loss(params, players, batch, key, step):
+    real, label = batch['image'], batch['label']
+    n, variables = real.shape[0], {**players['discriminator'], 'params': params}
+    z, fake_label = conditions(key, n)
+    fake, _ = run(generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3))
+    fake = jax.lax.stop_gradient(fake).astype(real.dtype)
+    both, labels = jnp.concatenate([fake, real]), jnp.concatenate([fake_label, label])
+    logits, new = run(discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4))
+    fake_logits, real_logits = jnp.split(logits, 2)
+    critic = lambda x: run(discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4))[0]
+    penalty, metrics = penalise(
+      discriminator_penalties or {}, step, params=params, critic=critic, real=real, fake=fake, key=jax.random.fold_in(key, 5)
+    )
+    metrics |= {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
+    return loss_d(real_logits, fake_logits).mean() + penalty, Aux(metrics, {'discriminator': new})
+
+  def generator_loss(params, players, batch, key, step):
+    z, label = conditions(key, batch['image'].shape[0])
+    variables = {**players['generator'], 'params': params}
+    fake, new = run(generator, variables, z, label, train=True, key=jax.random.fold_in(key, 3))
+    logits, _ = run(discriminator, players['discriminator'], fake, label, train=True, key=jax.random.fold_in(key, 4))
+    penalty, metrics = penalise(generator_penalties or {}, step, params=params)
+    return loss_g(logits).mean() + penalty, Aux(metrics, {'generator': new})
+
+  def latent_of(players, key, *, n, truncation=0.0, convention='scaled'):
+    """n latents; truncation 0 draws from the latent of training."""
+    return latents.truncated_normal(key, (n, dim_z), truncation, convention) if truncation else draw(key, (n, dim_z))
+
+  def sample(players, key, *, label, z=None):
+    """Images in [-1, 1] of the given labels [n], from latents z [n, dim_z] or fresh ones."""
+    z = draw(key, (label.shape[0], dim_z)) if z is None else z
+    return run(generator, players['generator'], z, label, train=False)[0].astype(jnp.float32)
+
+  def score(players, key, *, image, label):
+    """The discriminator's logits [n] of images [n, H, W, C] with labels [n]."""
+    return run(discriminator, players['discriminator'], image, label, train=False)[0]
+
+  def standing(players, key, *, batches=16, batch_size=64):
+    """The players with the generator's statistics recomputed over fresh latents (standing statistics)."""
+    variables = players['generator']
+    if 'batch_stats' not in variables:
+      return players
+    forward = jax.jit(lambda v, k: generator.apply(v, *conditions(k, batch_size), train=True, mutable=['standing'])[1])
+    for i in range(batches):
+      variables = {**variables, **forward(variables, jax.random.fold_in(key, i))}
+    return {**players, 'generator': standing_statistics(variables)}
+
+  return Game(
+    init=init,
+    losses={'discriminator': discriminator_loss, 'generator': generator_loss},
+    predict={'latent': latent_of, 'sample': sample, 'score': score, 'standing': standing},
+  )
+
+
+def standing_statistics(variables: Variables) -> Variables:
+  """Variables whose batch statistics are those gathered in the 'standing' collection."""
+  from jaxgan.nn.batch_norm import standing_statistics as gather
+
+  return gather(variables)
+
+
+Critic = Callable[[jax.Array], jax.Array]

@@ -1,0 +1,155 @@
+"""The train step: the only place that takes a gradient, for every game."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.games import Game
+from jaxgan.nn import replicas
+from jaxgan.train_state import TrainState
+
+CHECKS = ('loss', 'gradient', 'parameters')  # in the order in which one update can go wrong
+FINITE = 2**30
+
+
+class Average(NamedTuple):
+  """Exponential moving average of some players' variables.
+
+  `ema <- decay * ema + (1 - decay) * value` from step `start` on, a plain copy before it.
+  Parameters and batch statistics are both averaged, so that they belong together; what only
+  approximates the weights (spectral vectors, pools) is copied.
+  """
+
+  players: tuple[str, ...] = ('generator',)
+  decay: float = 0.999
+  start: int = 0
+  collections: tuple[str, ...] = ('params', 'batch_stats')
+
+
+def split(batch: Any, parts: int, index: Any) -> Any:
+  """Part `index` of a batch cut in `parts`, strided so that a sharded batch stays sharded."""
+  pick = lambda x: jax.lax.dynamic_index_in_dim(x.reshape((-1, parts, *x.shape[1:])), index, 1, keepdims=False)
+  return jax.tree.map(pick, batch)
+
+
+def update_player(
+  state: TrainState,
+  name: str,
+  loss: Callable[..., Any],
+  tx: optax.GradientTransformation,
+  batch: Any,
+  key: jax.Array,
+  accumulate: int = 1,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+  """One update of one player; every other player's parameters stay as they are.
+
+  Args:
+    state: the state; only this player's params, optimiser state and what `Aux.updates` names change.
+    name: the player.
+    loss: `loss(params, players, batch, key, step) -> (scalar, Aux)`.
+    tx: its optax transformation.
+    batch: dict of arrays, batch first.
+    key: this update's key.
+    accumulate: micro-batches whose gradients are averaged before the one optimiser step.
+
+  Returns:
+    The new state (same step) and `{name}/...` metrics, among them loss, gradient and parameter norm.
+  """
+  gradient = jax.value_and_grad(loss, has_aux=True)
+
+  def micro(players, j):
+    part, part_key = (batch, key) if accumulate == 1 else (split(batch, accumulate, j), jax.random.fold_in(key, j))
+    (value, aux), grads = gradient(players[name]['params'], players, part, part_key, state.step)
+    players = {**players, **{who: {**players[who], **new} for who, new in aux.updates.items()}}
+    return players, (grads, {'loss': value, **aux.metrics})
+
+  if accumulate == 1:
+    players, (grads, metrics) = micro(state.players, 0)
+  else:  # XLA's CPU backend runs convolutions inside a loop 16 times slower: unroll there
+    unroll = jax.default_backend() == 'cpu'
+    players, stacked = jax.lax.scan(micro, state.players, jnp.arange(accumulate), unroll=unroll)
+    grads, metrics = jax.tree.map(lambda x: x.mean(axis=0), stacked)
+  grads, metrics = replicas.mean((grads, metrics))
+
+  params = players[name]['params']
+  updates, opt_state = tx.update(grads, state.opt_state[name], params)
+  params = optax.apply_updates(params, updates)
+  metrics = {**metrics, 'grad_norm': optax.global_norm(grads), 'param_norm': optax.global_norm(params)}
+  state = state.replace(
+    players={**players, name: {**players[name], 'params': params}},
+    opt_state={**state.opt_state, name: opt_state},
+  )
+  return state, {f'{name}/{k}': v for k, v in metrics.items()}
+
+
+def update_order(game: Game, updates: Mapping[str, int]) -> list[str]:
+  """The players in the order of their updates within one train step."""
+  return [name for name in game.losses for _ in range(updates.get(name, 1))]
+
+
+def name_nonfinite(index: int, order: list[str]) -> str:
+  """What the metric `nonfinite` points to, in words."""
+  update, check = divmod(int(index), len(CHECKS))
+  return f'{CHECKS[check]} of the {order[update]} (update {update + 1} of {len(order)} in the step)'
+
+
+def average(ema: Any, players: Any, step: jax.Array, spec: Average) -> Any:
+  """The moving averages after a step; see `Average`."""
+  decay = jnp.where(step < spec.start, 0.0, spec.decay)
+  lerp = lambda old, new: (new + decay.astype(new.dtype) * (old - new)) if jnp.issubdtype(new.dtype, jnp.inexact) else new
+  return {
+    name: {k: jax.tree.map(lerp, ema[name][k], v) if k in spec.collections else v for k, v in players[name].items()}
+    for name in ema
+  }
+
+
+def make_train_step(
+  game: Game,
+  txs: Mapping[str, optax.GradientTransformation],
+  *,
+  updates: Mapping[str, int] | None = None,
+  accumulate: int = 1,
+  ema: Average | None = None,
+  preprocess: Callable[[Any, jax.Array], Any] | None = None,
+) -> Callable[[TrainState, Any], tuple[TrainState, dict[str, jax.Array]]]:
+  """The pure train step of a game: `train_step(state, batch) -> (state, metrics)`.
+
+  Args:
+    game: the game; its losses are updated in their order.
+    txs: player -> optax transformation.
+    updates: player -> updates per step (1 where not named): critic steps, for instance.
+    accumulate: micro-batches per update.
+    ema: which players to average, and how.
+    preprocess: `(batch, key) -> batch` on device, from uint8 to what the losses take.
+
+  Returns:
+    A pure function to be compiled. Its batch holds `max(updates) * accumulate` micro-batches, and
+    every update takes its own. Randomness is `fold_in(state.key, state.step)`, so a restored state
+    goes on exactly. The metric `nonfinite` names the first non-finite loss, gradient or parameter
+    of the step (see `name_nonfinite`), `FINITE` if there is none.
+  """
+  order = update_order(game, updates or {})
+  parts = max((updates or {}).get(name, 1) for name in game.losses)
+
+  def train_step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
+    key = jax.random.fold_in(state.key, state.step)
+    if preprocess is not None:
+      batch = preprocess(batch, jax.random.fold_in(key, len(order)))
+    metrics: dict[str, jax.Array] = {}
+    bad, turn = jnp.asarray(FINITE), dict.fromkeys(game.losses, 0)
+    for i, name in enumerate(order):
+      part = split(batch, parts, turn[name]) if parts > 1 else batch
+      turn[name] += 1
+      state, new = update_player(state, name, game.losses[name], txs[name], part, jax.random.fold_in(key, i), accumulate)
+      metrics |= new
+      for j, check in enumerate(('loss', 'grad_norm', 'param_norm')):
+        here = jnp.where(jnp.isfinite(new[f'{name}/{check}']), FINITE, i * len(CHECKS) + j)
+        bad = jnp.minimum(bad, here)
+    if ema is not None:
+      state = state.replace(ema=average(state.ema, state.players, state.step, ema))
+    return state.replace(step=state.step + 1), {**metrics, 'nonfinite': bad}
+
+  return train_step
