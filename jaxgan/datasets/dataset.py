@@ -1,0 +1,95 @@
+"""What a data set is: a NamedTuple with a function from indices to a batch."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+BATCH_COLUMNS = ('image', 'target', 'label')  # what travels to the device; the rest stays here
+
+
+class DataError(ValueError):
+  """A data set cannot be had as asked for; the message is one line for the user."""
+
+
+class Dataset(NamedTuple):
+  """A set of pictures that can be read in any order.
+
+  Attributes:
+    name: for banners and file names.
+    size: number of examples.
+    image_shape: (height, width, channels) of every picture.
+    class_names: one name per class; () when there are no labels.
+    fetch: int64 indices [B] -> {'image': uint8 [B, H, W, C], 'label': int32 [B]}; paired sets
+      add 'target', shaped like 'image'. Labels are zeros when there are no classes. May be
+      called from several threads at once.
+    arrays: the whole set by column, `image` and `label` first, then what else is known
+      (attributes, captions); None when the set is streamed.
+    notice: one line: source and licence.
+  """
+
+  name: str
+  size: int
+  image_shape: tuple[int, int, int]
+  class_names: tuple[str, ...]
+  fetch: Callable[[np.ndarray], dict[str, np.ndarray]]
+  arrays: Mapping[str, np.ndarray] | None
+  notice: str
+
+
+def from_arrays(
+  name: str, arrays: Mapping[str, np.ndarray], class_names: tuple[str, ...], notice: str
+) -> Dataset:
+  """A Dataset over arrays in memory, or memory-mapped.
+
+  Args:
+    name: the set's name.
+    arrays: columns of one length; 'image' uint8 [N, H, W, C] and 'label' [N] are needed.
+    class_names: a name for every label that occurs, () for none.
+    notice: source and licence.
+
+  Raises:
+    DataError: when there is no example, columns differ in length, or a label has no name.
+  """
+  size = len(arrays['image'])
+  if not size:
+    raise DataError(f'{name}: the part asked for holds no example; give another split')
+  uneven = [f'{k} {len(v)}' for k, v in arrays.items() if len(v) != size]
+  if uneven:
+    raise DataError(f'{name}: {size} images, but {", ".join(uneven)}')
+  label = arrays['label']
+  if class_names and not (label.min() >= 0 and label.max() < len(class_names)):
+    raise DataError(
+      f'{name}: labels {label.min()}..{label.max()} do not fit {len(class_names)} class names'
+    )
+  columns = {k: arrays[k] for k in BATCH_COLUMNS if k in arrays}
+
+  def fetch(indices: np.ndarray) -> dict[str, np.ndarray]:
+    return {k: v[indices] for k, v in columns.items()}
+
+  shape = tuple(arrays['image'].shape[1:])
+  return Dataset(name, size, shape, tuple(class_names), fetch, arrays, notice)
+
+
+def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:
+  """Reads 'train', 'train[:90%]' or 'test[1000:]' as tensorflow-datasets does.
+
+  Returns:
+    The split's name, and a function from its size to the slice asked for.
+
+  Raises:
+    DataError: when the text is none of these.
+  """
+  number = r'(-?\d+%?)?'
+  found = re.fullmatch(rf'(\w[\w-]*)(?:\[{number}:{number}\])?', split)
+  if not found:
+    raise DataError(f'split={split!r}: write it like train, train[:90%] or test[1000:]')
+  name, low, high = found.groups()
+
+  def bound(text: str | None, size: int) -> int | None:
+    if not text:
+      return None
+    return round(int(text[:-1]) * size / 100) if text.endswith('%') else int(text)
+
+  return name, lambda size: slice(bound(low, size), bound(high, size))

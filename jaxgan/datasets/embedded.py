@@ -1,0 +1,121 @@
+"""Data sets that are shipped with the package: real pictures without a download.
+
+Pixel faces, two families of emoji and their pairs, and a tenth of Fashion-MNIST. Sources and
+licences stand in data/*.txt and in every set's notice.
+"""
+
+import io
+from collections.abc import Callable
+from importlib import resources
+
+import numpy as np
+
+from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
+
+COLOUR_NAMES = {
+  '#009bbd': 'teal', '#28150a': 'black', '#603015': 'chestnut', '#603a14': 'brown',
+  '#611c17': 'mahogany', '#612616': 'auburn', '#83623b': 'light brown', '#91cb15': 'green',
+  '#a78961': 'dark blond', '#bd1700': 'red', '#cab188': 'blond',
+  '#8d5524': 'deep brown', '#a26d3d': 'brown', '#b68655': 'tan', '#cb9e6e': 'caramel',
+  '#e0b687': 'beige', '#eac393': 'light beige', '#f5cfa0': 'fair', '#ffdbac': 'pale',
+  '#588387': 'teal grey', '#5b7c8b': 'blue grey', '#647b90': 'steel blue', '#697b94': 'slate blue',
+  '#76778b': 'grey', '#876658': 'hazel',
+  '#00b159': 'emerald', '#03396c': 'navy', '#428bca': 'blue', '#44c585': 'mint green',
+  '#5bc0de': 'sky blue', '#88d8b0': 'mint', '#ae0001': 'dark red', '#d11141': 'crimson',
+  '#ff6f69': 'coral', '#ffc425': 'amber', '#ffd969': 'yellow', '#ffeead': 'cream',
+  '#b6e3f4': 'light blue', '#c0aede': 'lavender', '#d1d4f9': 'periwinkle', '#ffd5dc': 'pink',
+  '#ffdfbf': 'peach',
+}  # fmt: skip
+
+
+def _read(file: str) -> dict[str, np.ndarray]:
+  with (
+    resources.files('jaxgan.datasets').joinpath('data', file).open('rb') as f,
+    np.load(f, allow_pickle=False) as z,
+  ):
+    return {k: z[k] for k in z.files}
+
+
+def _unpack(webp: np.ndarray, side: int, channels: int = 3) -> np.ndarray:
+  """Pictures [N, side, side, channels] from one WebP whose row n is picture n, row by row."""
+  from PIL import Image
+
+  with Image.open(io.BytesIO(webp.tobytes())) as sheet:
+    return np.asarray(sheet.convert('RGB' if channels == 3 else 'L')).reshape(
+      -1, side, side, channels
+    )
+
+
+def _pixel_faces(label: str, resolution: int) -> tuple[dict, tuple[str, ...], str]:
+  data = _read('pixel_faces.npz')
+  names = [k.removeprefix('column_') for k in data if k.startswith('column_')]
+  label = label or 'hairColor'
+  if label not in (*names, 'none'):
+    raise DataError(f'pixel_faces has no label {label!r}; there are: {", ".join(names)}, none')
+  images = _unpack(data['webp'], 16)
+  times, rest = divmod(resolution or 16, 16)
+  if rest or not times:
+    raise DataError(
+      f'resolution={resolution}: pixel_faces comes in 16 and its multiples, like 32, 64'
+    )
+  if times > 1:
+    images = images.repeat(times, axis=1).repeat(times, axis=2)
+  columns = {k: data[f'column_{k}'].astype(np.int32) for k in names}
+  labels = columns[label] if label != 'none' else np.zeros(len(images), np.int32)
+  words = data[f'vocabulary_{label}'].tolist() if label != 'none' else []
+  classes = tuple(f'{COLOUR_NAMES[w]} {w}' if w in COLOUR_NAMES else w for w in words)
+  return (
+    {'image': images, 'label': labels, **columns},
+    classes,
+    'pixel faces drawn with DiceBear pixel-art 9.4.3, design CC0 1.0 (data/pixel_faces.txt)',
+  )
+
+
+SETS: dict[str, Callable] = {'pixel_faces': _pixel_faces}
+
+
+def load(
+  name: str,
+  *,
+  split: str = 'train',
+  label: str = '',
+  resolution: int = 0,
+  data_dir: str = '',
+  cache_dir: str = '',
+  in_memory: bool = True,
+  crop: str = 'center',
+  channels: int = 0,
+) -> Dataset:
+  """Loads a set that lies inside the package; `load` of the package says what the options mean.
+
+  Args:
+    name: 'pixel_faces' (16x16 and multiples, label = any attribute, hairColor by default).
+    split: 'train' or a slice of it; there is no other part.
+    label: see name; 'none' for no classes.
+    resolution: see name.
+    data_dir, cache_dir, in_memory, crop: of no effect here.
+    channels: 1 turns colour into luma (ITU-R 601), 3 repeats grey.
+
+  Raises:
+    DataError: for an unknown name, split, label or resolution.
+  """
+  del data_dir, cache_dir, in_memory, crop
+  if name not in SETS:
+    raise DataError(f'no embedded data set {name!r}; there are: {", ".join(SETS)}')
+  part, rows = parse_split(split)
+  if part != 'train':
+    raise DataError(f'split={split!r}: {name} has only train; cut it like train[:90%]')
+  arrays, classes, notice = SETS[name](label, resolution)
+  chosen = rows(len(arrays['image']))
+  arrays = {k: v[chosen] for k, v in arrays.items()}
+  for k in ('image', 'target'):
+    if k in arrays and channels and arrays[k].shape[-1] != channels:
+      arrays[k] = _with_channels(arrays[k], channels)
+  return from_arrays(name, arrays, classes, notice)
+
+
+def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+  if channels == 3:
+    return images.repeat(3, axis=-1)
+  weights = np.array([299, 587, 114], np.uint32)
+  return ((images @ weights + 500) // 1000).astype(np.uint8)[..., None]

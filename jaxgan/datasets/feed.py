@@ -1,0 +1,86 @@
+"""From a data set and an order to batches: on the host as uint8, on the device as float32."""
+
+import collections
+import itertools
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.datasets.dataset import DataError, Dataset
+from jaxgan.datasets.order import Sampler
+from jaxgan.nn import replicas
+
+
+def batches(
+  dataset: Dataset, sampler: Sampler, start: int = 0, prefetch: int = 2
+) -> Iterator[dict[str, np.ndarray]]:
+  """Batches of the steps start, start + 1, ... without end, read ahead in the background.
+
+  Args:
+    dataset: its pictures are gathered by one thread when they are in memory, and by grain's
+      threads when they are streamed; the order is the same.
+    sampler: which examples a step has.
+    start: the first step; a resumed run gives its own.
+    prefetch: how many batches are read ahead, at least 1.
+
+  Returns:
+    An iterator of {'image': uint8 [B, H, W, C], 'label': int32 [B]}, B = this host's share.
+    Close it, or let it go out of scope, to end the reading.
+
+  Raises:
+    DataError: when the sampler is of another size, or grain is needed and missing.
+  """
+  if sampler.size != dataset.size:
+    raise DataError(
+      f'{dataset.name} has {dataset.size} examples but the sampler was made for {sampler.size}'
+    )
+  prefetch = max(1, prefetch)
+  if dataset.arrays is None:
+    from jaxgan.datasets import stream
+
+    return stream.batches(dataset, sampler, start, prefetch)
+  return _gathered(dataset, sampler, start, prefetch)
+
+
+def _gathered(
+  dataset: Dataset, sampler: Sampler, start: int, prefetch: int
+) -> Iterator[dict[str, np.ndarray]]:
+  pool = ThreadPoolExecutor(1, thread_name_prefix='batches')
+  try:
+    ahead: collections.deque = collections.deque()
+    for step in itertools.count(start):
+      ahead.append(pool.submit(lambda s: dataset.fetch(sampler.indices(s)), step))
+      if len(ahead) > prefetch:
+        yield ahead.popleft().result()
+  finally:
+    pool.shutdown()
+
+
+def preprocess(
+  batch: Mapping[str, jax.Array], key: jax.Array, flip: bool = False
+) -> dict[str, jax.Array]:
+  """Normalises pictures inside the step: x / 127.5 - 1, then a random mirror image.
+
+  Args:
+    batch: uint8 arrays [B, H, W, C] are pictures; other arrays are passed through.
+    key: PRNG key of the coins, the same on every replica.
+    flip: mirror every example left to right with probability 1/2; pictures of one example
+      (image and target) share a coin.
+
+  Returns:
+    The batch with float32 pictures in [-1, 1].
+  """
+  result = dict(batch)
+  pictures = [k for k, v in batch.items() if v.ndim == 4 and v.dtype == jnp.uint8]
+  for name in pictures:
+    result[name] = batch[name].astype(jnp.float32) / 127.5 - 1.0
+  if flip and pictures:
+    size = batch[pictures[0]].shape[0]
+    coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), key, (size,))
+    for name in pictures:
+      mirrored = result[name][:, :, ::-1]
+      result[name] = jnp.where(coins[:, None, None, None], mirrored, result[name])
+  return result
