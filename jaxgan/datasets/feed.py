@@ -56,7 +56,7 @@ def _gathered(
       if len(ahead) > prefetch:
         yield ahead.popleft().result()
   finally:
-    pool.shutdown()
+    pool.shutdown(wait=False)  # joining would fail while the interpreter ends
 
 
 def preprocess(
