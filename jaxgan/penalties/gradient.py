@@ -1,0 +1,62 @@
+"""Penalties on the critic's gradient with respect to its input, by `jax.grad`.
+
+A critic is a pure function images [B, ...] -> logits [B] that treats its samples one by one. All
+penalties are per example, [B] float32; the caller takes the mean.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.nn import replicas
+
+Critic = Callable[[jax.Array], jax.Array]
+
+
+def _squared_norms(critic: Critic, x: jax.Array) -> jax.Array:
+  """|grad_x critic(x)|^2 of each example, over all of its axes."""
+  gradient = jax.grad(lambda x: critic(x).sum())(x).astype(jnp.float32)
+  return jnp.sum(gradient**2, axis=tuple(range(1, x.ndim)))
+
+
+def _safe_sqrt(x: jax.Array) -> jax.Array:
+  """sqrt with gradient 0 at 0: the inner `where` keeps the infinite derivative out of the product."""
+  positive = x > 0
+  return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
+
+
+def gradient_penalty(
+  critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False
+) -> jax.Array:
+  """weight * (|grad critic(x)| - target)^2 at x = real + t (fake - real), t ~ U[0, 1) per sample.
+
+  Args:
+    critic: images -> logits [B].
+    real, fake: [B, ...] of one shape.
+    key: PRNG key for t.
+    weight: lambda of the paper.
+    target: the norm asked for.
+    one_sided: penalise only norms above the target, max(0, |grad| - target)^2.
+
+  Returns:
+    float32 [B], finite also where the gradient is zero.
+
+  Source: Gulrajani et al. 2017, arXiv 1704.00028; one-sided: Petzka et al. 2018, arXiv 1709.08894.
+  """
+  t = replicas.draw(jax.random.uniform, key, (real.shape[0],)).reshape((-1,) + (1,) * (real.ndim - 1))
+  excess = _safe_sqrt(_squared_norms(critic, real + t.astype(real.dtype) * (fake - real))) - target
+  return weight * (jnp.maximum(excess, 0.0) if one_sided else excess) ** 2
+
+
+def r1(critic: Critic, real: jax.Array, *, gamma: float = 10.0) -> jax.Array:
+  """gamma / 2 * |grad critic(real)|^2, float32 [B].
+
+  Source: Mescheder, Geiger, Nowozin 2018, arXiv 1801.04406.
+  """
+  return 0.5 * gamma * _squared_norms(critic, real)
+
+
+def r2(critic: Critic, fake: jax.Array, *, gamma: float = 10.0) -> jax.Array:
+  """gamma / 2 * |grad critic(fake)|^2, float32 [B]; `r1` on the generator's samples."""
+  return 0.5 * gamma * _squared_norms(critic, fake)
