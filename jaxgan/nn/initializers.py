@@ -1,0 +1,32 @@
+"""Kernel initialisers by name, as BigGAN uses them."""
+
+from jax.nn import initializers as jax_initializers
+
+Initializer = jax_initializers.Initializer
+
+
+def find(name: str) -> Initializer:
+  """The initialiser of that name.
+
+  - 'orthogonal': kernel flattened to [fan_in, out], rows or columns orthonormal; every singular
+    value is 1 (Saxe et al. 2013, arXiv 1312.6120; BigGAN's choice).
+  - 'normal': N(0, 0.02^2).
+  - 'glorot': uniform with variance 2 / (fan_in + fan_out) (Glorot & Bengio 2010).
+
+  Args:
+    name: one of the above.
+
+  Returns:
+    `init(key, shape, dtype) -> array`; kernels are [..., in, out].
+
+  Raises:
+    ValueError: there is none of that name; the message lists those that exist.
+  """
+  known = {
+    'orthogonal': jax_initializers.orthogonal(),
+    'normal': jax_initializers.normal(0.02),
+    'glorot': jax_initializers.glorot_uniform(),
+  }
+  if name not in known:
+    raise ValueError(f'unknown initialiser {name!r}; expected one of {", ".join(known)}')
+  return known[name]
