@@ -27,7 +27,14 @@ def _safe_sqrt(x: jax.Array) -> jax.Array:
 
 
 def gradient_penalty(
-  critic: Critic, real: jax.Array, fake: jax.Array, key: jax.Array, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False
+  critic: Critic,
+  real: jax.Array,
+  fake: jax.Array,
+  key: jax.Array,
+  *,
+  weight: float = 10.0,
+  target: float = 1.0,
+  one_sided: bool = False,
 ) -> jax.Array:
   """weight * (|grad critic(x)| - target)^2 at x = real + t (fake - real), t ~ U[0, 1) per sample.
 
@@ -44,7 +51,9 @@ def gradient_penalty(
 
   Source: Gulrajani et al. 2017, arXiv 1704.00028; one-sided: Petzka et al. 2018, arXiv 1709.08894.
   """
-  t = replicas.draw(jax.random.uniform, key, (real.shape[0],)).reshape((-1,) + (1,) * (real.ndim - 1))
+  t = replicas.draw(jax.random.uniform, key, (real.shape[0],)).reshape(
+    (-1,) + (1,) * (real.ndim - 1)
+  )
   excess = _safe_sqrt(_squared_norms(critic, real + t.astype(real.dtype) * (fake - real))) - target
   return weight * (jnp.maximum(excess, 0.0) if one_sided else excess) ** 2
 
