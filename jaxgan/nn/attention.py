@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxgan.nn.initialize import zeros
 from jaxgan.nn.resample import max_pool
 from jaxgan.nn.spectral_norm import SNConv
 
@@ -41,5 +42,5 @@ class Attention(nn.Module):
     scores = jnp.einsum('bqd,bkd->bqk', theta, phi, preferred_element_type=jnp.float32)
     weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)
     mixed = jnp.einsum('bqk,bkd->bqd', weights, g).reshape(b, h, w, -1)
-    gamma = self.param('gamma', nn.initializers.zeros, ())
+    gamma = self.param('gamma', zeros, ())
     return x + gamma.astype(self.dtype) * project('o', c, mixed)

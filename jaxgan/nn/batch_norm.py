@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.nn import replicas
+from jaxgan.nn.initialize import ones, zeros
 from jaxgan.nn.spectral_norm import SNDense, SNEmbed
 
 NORMS = ('batch', 'instance', 'none')
@@ -61,8 +62,8 @@ class Normalization(nn.Module):
   def statistics(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
     """(mean, variance) to normalise with; updates the collections that are mutable when training."""
     shape = x.shape[-1:]
-    running_mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
-    running_var = self.variable('batch_stats', 'var', jnp.ones, shape)
+    running_mean = self.variable('batch_stats', 'mean', zeros, None, shape)
+    running_var = self.variable('batch_stats', 'var', ones, None, shape)
     if not train:
       return running_mean.value, running_var.value
     axes = (0, 1, 2) if self.norm == 'batch' else (1, 2)
@@ -103,8 +104,8 @@ class BatchNorm(Normalization):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
-    gain = self.param('scale', nn.initializers.ones, x.shape[-1:])
-    bias = self.param('bias', nn.initializers.zeros, x.shape[-1:])
+    gain = self.param('scale', ones, x.shape[-1:])
+    bias = self.param('bias', zeros, x.shape[-1:])
     return self.normalised(x, gain, bias, train)
 
 

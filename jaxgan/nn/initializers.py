@@ -1,8 +1,6 @@
 """Kernel initialisers by name, as BigGAN uses them."""
 
-from jax.nn import initializers as jax_initializers
-
-Initializer = jax_initializers.Initializer
+from jaxgan.nn.initialize import Initializer, glorot_uniform, normal, orthogonal
 
 
 def find(name: str) -> Initializer:
@@ -17,15 +15,16 @@ def find(name: str) -> Initializer:
     name: one of the above.
 
   Returns:
-    `init(key, shape, dtype) -> array`; kernels are [..., in, out].
+    `init(key, shape, dtype) -> array`; kernels are [..., in, out]. It has a NumPy form for
+    `initialize`.
 
   Raises:
     ValueError: there is none of that name; the message lists those that exist.
   """
   known = {
-    'orthogonal': jax_initializers.orthogonal(),
-    'normal': jax_initializers.normal(0.02),
-    'glorot': jax_initializers.glorot_uniform(),
+    'orthogonal': orthogonal(),
+    'normal': normal(0.02),
+    'glorot': glorot_uniform(),
   }
   if name not in known:
     raise ValueError(f'unknown initialiser {name!r}; expected one of {", ".join(known)}')

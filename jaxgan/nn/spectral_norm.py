@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.nn import initializers
+from jaxgan.nn.initialize import normal, ones, zeros
 
 
 def power_iteration(
@@ -83,8 +84,8 @@ class SpectralLayer(nn.Module):
     if not self.spectral:
       return kernel.astype(self.dtype)
     shape = (self.num_svs, matrix.shape[-1])
-    u = self.variable('spectral', 'u', lambda: jax.random.normal(self.make_rng('params'), shape))
-    sv = self.variable('spectral', 'sv', jnp.ones, shape[:1])
+    u = self.variable('spectral', 'u', lambda: normal()(self.make_rng('params'), shape))
+    sv = self.variable('spectral', 'sv', lambda: ones(None, shape[:1]))
     itrs = self.num_itrs if train else 1
     values, new = power_iteration(matrix, u.value, num_itrs=itrs, eps=self.eps)
     if train and self.is_mutable_collection('spectral') and not self.is_initializing():
@@ -118,7 +119,7 @@ class SNConv(SpectralLayer):
         x, weight, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
       )
     if self.use_bias:
-      x = x + self.param('bias', nn.initializers.zeros, (self.features,)).astype(self.dtype)
+      x = x + self.param('bias', zeros, (self.features,)).astype(self.dtype)
     return x
 
 
@@ -138,7 +139,7 @@ class SNDense(SpectralLayer):
     kernel = self.param('kernel', initializers.find(self.kernel_init), (x.shape[-1], self.features))
     x = x.astype(self.dtype) @ self.normalised(kernel, kernel, train)
     if self.use_bias:
-      x = x + self.param('bias', nn.initializers.zeros, (self.features,)).astype(self.dtype)
+      x = x + self.param('bias', zeros, (self.features,)).astype(self.dtype)
     return x
 
 
