@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.errors import UserError
 from jaxgan.nn import replicas
 
 AXIS = 'data'
@@ -25,9 +26,11 @@ class Layout(NamedTuple):
 
   Attributes:
     place: state on the host or anywhere -> state on the devices.
-    shard: this process's share of a batch (numpy) -> batch on the devices.
-    compile: pure `step(state, batch) -> (state, metrics)` -> the compiled function, state donated.
+    shard: this process's share of the batches of a call, numpy [steps, B, ...] -> the devices.
+    compile: pure `step(state, batches) -> (state, metrics)` -> the function to call, jitted, its
+      state donated; `several_steps` makes such a step.
     logical: state on the devices -> the one state that it stands for (what a checkpoint holds).
+    local: any part of the logical state -> the same on one local device, for evaluation.
     abstract: logical state -> ShapeDtypeStructs with shardings, the template of a restore.
     devices: the devices in use.
   """
@@ -36,6 +39,7 @@ class Layout(NamedTuple):
   shard: Callable[[Any], Any]
   compile: Callable[[Callable[..., Any]], Any]
   logical: Callable[[Any], Any]
+  local: Callable[[Any], Any]
   abstract: Callable[[Any], Any]
   devices: Sequence[Any]
 
@@ -44,19 +48,19 @@ def make_layout(mode: str = 'jit', fsdp: bool = False, devices: Sequence[Any] | 
   """The layout of that name over the given devices (all of them by default).
 
   Raises:
-    ValueError: unknown mode, or fsdp with pmap.
+    UserError: unknown mode, or fsdp with pmap.
   """
   devices = list(jax.devices() if devices is None else devices)
   if mode == 'jit':
     return _jit_layout(devices, fsdp)
   if mode == 'pmap' and not fsdp:
     return _pmap_layout(devices)
-  raise ValueError(f"parallel.mode={mode!r} with fsdp={fsdp}; expected mode 'jit' (fsdp or not) or 'pmap' (without fsdp)")
+  raise UserError(f"parallel.mode={mode!r} with fsdp={fsdp}; expected mode 'jit' (fsdp or not) or 'pmap' (without fsdp)")
 
 
 def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
   mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
-  everywhere, by_example = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
+  everywhere, by_example = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(None, AXIS))
 
   def sharding(x: Any) -> NamedSharding:
     fits = [i for i in range(np.ndim(x)) if np.shape(x)[i] % len(devices) == 0]
@@ -84,7 +88,13 @@ def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
   def abstract(state: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding(x)), state)
 
-  return Layout(place, shard, compile, lambda state: state, abstract, devices)
+  def local(tree: Any) -> Any:
+    if len(devices) == 1:
+      return tree
+    whole = jax.jit(lambda t: t, out_shardings=everywhere)(tree)
+    return jax.tree.map(lambda x: x.addressable_data(0), whole)
+
+  return Layout(place, shard, compile, lambda state: state, local, abstract, devices)
 
 
 def _pmap_layout(devices: list[Any]) -> Layout:
@@ -96,7 +106,8 @@ def _pmap_layout(devices: list[Any]) -> Layout:
     return jax.pmap(lambda x: x, devices=local if jax.process_count() == 1 else None)(jax.tree.map(copies, state))
 
   def shard(batch: Any) -> Any:
-    return jax.tree.map(lambda x: x.reshape((len(local), -1, *x.shape[1:])), batch)
+    by_replica = lambda x: x.reshape((x.shape[0], len(local), -1, *x.shape[2:])).swapaxes(0, 1)
+    return jax.tree.map(by_replica, batch)
 
   def compile(step: Callable[..., Any]) -> Any:
     return jax.pmap(
@@ -106,23 +117,15 @@ def _pmap_layout(devices: list[Any]) -> Layout:
   def abstract(state: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
 
-  return Layout(place, shard, compile, logical, abstract, devices)
+  return Layout(place, shard, compile, logical, lambda tree: tree, abstract, devices)
 
 
-def several_steps(step: Callable[..., Any], count: int) -> Callable[..., Any]:
-  """`count` train steps as one call: batch leaves [B * count, ...], metrics stacked [count].
+def several_steps(step: Callable[..., Any]) -> Callable[..., Any]:
+  """Train steps one after the other in one call: batch leaves [steps, B, ...], metrics [steps].
 
   Unrolled on the CPU, where XLA runs convolutions inside a loop 16 times slower.
   """
-  if count == 1:
-    return lambda state, batch: (lambda out: (out[0], jax.tree.map(lambda m: m[None], out[1])))(step(state, batch))
-
-  def steps(state: Any, batch: Any) -> Any:
-    # strided, so that each device keeps its own examples
-    parts = jax.tree.map(lambda x: jnp.moveaxis(x.reshape((-1, count, *x.shape[1:])), 1, 0), batch)
-    return jax.lax.scan(step, state, parts, unroll=jax.default_backend() == 'cpu')
-
-  return steps
+  return lambda state, batches: jax.lax.scan(step, state, batches, unroll=jax.default_backend() == 'cpu')
 
 
 def start_distributed(mode: str = 'auto') -> None:
@@ -132,10 +135,10 @@ def start_distributed(mode: str = 'auto') -> None:
     mode: 'auto' (join if the environment names a coordinator or a known cluster), 'on', 'off'.
 
   Raises:
-    ValueError: another mode; or 'on' where nothing says who the coordinator is.
+    UserError: another mode; or 'on' where nothing says who the coordinator is.
   """
   if mode not in ('auto', 'on', 'off'):
-    raise ValueError(f"parallel.distributed={mode!r}; expected 'auto', 'on' or 'off'")
+    raise UserError(f"parallel.distributed={mode!r}; expected 'auto', 'on' or 'off'")
   if mode == 'off' or jax.distributed.is_initialized():
     return
   given = {
@@ -149,7 +152,7 @@ def start_distributed(mode: str = 'auto') -> None:
     try:
       jax.distributed.initialize()
     except ValueError as error:
-      raise ValueError(
+      raise UserError(
         f'no cluster found to join ({error}); set JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or parallel.distributed=off'
       ) from error
 
@@ -163,3 +166,40 @@ def _cluster() -> bool:
   """Whether the environment is that of several processes: Slurm, Open MPI, or a multi-host TPU."""
   several = any((_number(v) or 1) > 1 for v in ('SLURM_NTASKS', 'OMPI_COMM_WORLD_SIZE'))
   return several or ',' in os.environ.get('TPU_WORKER_HOSTNAMES', '')
+
+
+def check_batch(size: int, devices: int) -> None:
+  """Whether a micro-batch can be shared out equally.
+
+  Raises:
+    UserError: it cannot.
+  """
+  if size % devices:
+    raise UserError(f'batch_size / accumulate = {size} cannot be shared equally by {devices} devices; make it a multiple of {devices}')
+
+
+def keep_programs(directory: str) -> None:
+  """Keeps compiled programs in a folder, so that the next start is faster; '' keeps none."""
+  if directory:
+    jax.config.update('jax_compilation_cache_dir', os.path.expanduser(directory))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
+
+
+def cost(compiled: Any, steps: int) -> str:
+  """FLOPs and memory of a compiled step in words, as far as the backend tells them."""
+  told = []
+  analysis = compiled.cost_analysis()
+  analysis = analysis[0] if isinstance(analysis, list) else analysis
+  if analysis and analysis.get('flops', 0) > 0:
+    told.append(f'{analysis["flops"] / steps / 1e9:.3g} GFLOP a step')
+  memory = compiled.memory_analysis()
+  if memory is not None:
+    held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
+    told.append(f'{held / 2**20:.0f} MiB')
+  return ', '.join(told) or 'cost unknown'
+
+
+def memory() -> dict[str, float]:
+  """Peak memory of the first local device in MiB, where the device tells it."""
+  stats = jax.local_devices()[0].memory_stats() or {}
+  return {'device_memory_mib': stats['peak_bytes_in_use'] / 2**20} if 'peak_bytes_in_use' in stats else {}

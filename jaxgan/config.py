@@ -1,0 +1,166 @@
+"""The shared keys of every config, each with its default, its range and its meaning, in one place.
+
+A config file builds on `base()`, sets what its paper says and returns it. What belongs to one model
+only goes into `config.game`, the keyword arguments of that model's `make`.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from jaxgan.errors import UserError
+
+
+class ConfigError(UserError):
+  """A config that cannot be used; the message is one line for the user."""
+
+
+class Field(NamedTuple):
+  """One key: its default, what it means, and the values it takes."""
+
+  default: Any
+  doc: str
+  low: float | None = None
+  high: float | None = None
+  choices: tuple[str, ...] = ()
+
+
+FIELDS: dict[str, Field] = {
+  'model': Field('', 'file name in jaxgan/models'),
+  'seed': Field(0, 'of parameters, latents and the order of the data', 0),
+  'total_steps': Field(1000, 'train steps; one step updates every player', 1),
+  'steps_per_call': Field(1, 'train steps in one compiled call (unrolled on the CPU)', 1),
+  'batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
+  'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
+  'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
+  'data.name': Field('', 'which data set of that source'),
+  'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),
+  'data.label': Field('', "the column that is the class; '' = the set's own, none = no classes"),
+  'data.resolution': Field(0, 'pixels a side; 0 = as the pictures come', 0, 4096),
+  'data.channels': Field(0, '1 grey, 3 RGB; 0 = as the pictures come', 0, 3),
+  'data.crop': Field('center', 'how other shapes become square', choices=('center', 'pad', 'none')),
+  'data.data_dir': Field('', "where the raw data lie; '' = the source's default"),
+  'data.cache_dir': Field('', "where decoded arrays are kept; '' = ~/.cache/jaxgan/data"),
+  'data.in_memory': Field(True, 'False streams the pictures through grain'),
+  'data.flip': Field(False, 'mirror pictures at random'),
+  'ema.players': Field(('generator',), 'whose variables are averaged'),
+  'ema.decay': Field(0.999, 'of the average, per step', 0.0, 1.0),
+  'ema.start': Field(0, 'step before which the average is a plain copy', 0),
+  'parallel.mode': Field('jit', 'jit = sharded over a mesh, pmap = a replica a device', choices=('jit', 'pmap')),
+  'parallel.fsdp': Field(False, 'shard parameters and optimiser state over the mesh'),
+  'parallel.distributed': Field('auto', 'join a cluster of processes', choices=('auto', 'on', 'off')),
+  'log.every': Field(50, 'steps between logged lines', 1),
+  'checkpoint.every': Field(500, 'steps between checkpoints', 1),
+  'checkpoint.keep': Field(2, 'newest checkpoints that are kept', 1),
+  'checkpoint.best': Field('', "score whose best checkpoint is kept as well; '' = none"),
+  'checkpoint.mode': Field('max', 'whether that score is better when larger', choices=('max', 'min')),
+  'retries': Field(3, 'times a run goes back to its last checkpoint after a non-finite number', 0),
+  'cache.dir': Field('~/.cache/jaxgan/xla', "compiled programs; '' = none are kept"),
+}
+# Sections whose keys the model, the evaluators and the players decide.
+OPEN = {
+  'game': "keyword arguments of the model's make",
+  'optimizer': 'player -> name, learning_rate, options of the optax optimiser',
+  'updates': 'player -> updates per train step (1 where not named)',
+  'evaluators': 'file name in jaxgan/evaluators -> every, and its own options',
+}
+_SMOKE = {'total_steps': 4, 'batch_size': 4, 'log.every': 2, 'checkpoint.every': 2, 'steps_per_call': 1, 'ema.start': 1}
+
+
+def base() -> ConfigDict:
+  """A config with every shared key at its default."""
+  config = ConfigDict({name: {} for name in OPEN})
+  for path, field in FIELDS.items():
+    section, _, key = path.rpartition('.')
+    if section and section not in config:
+      config[section] = ConfigDict()
+    (config[section] if section else config)[key] = field.default
+  config.smoke = ConfigDict()  # what `smoke` sets beside its own values, as {'game.channels': 2}
+  return config
+
+
+def smoke(config: ConfigDict) -> ConfigDict:
+  """A copy that runs in seconds: 4 steps of 4 examples, and what the config's `smoke` section says."""
+  small = config.copy_and_resolve_references()
+  with small.unlocked():
+    small.update_from_flattened_dict({**_SMOKE, **dict(config.smoke)})
+    for evaluator in small.evaluators.values():
+      evaluator.every = 4
+  return small
+
+
+def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
+  """(dotted path, value) of every leaf; empty sections have none."""
+  for key, value in config.items():
+    if isinstance(value, ConfigDict | dict):
+      yield from flatten(value, f'{prefix}{key}.')
+    else:
+      yield f'{prefix}{key}', value
+
+
+def nearest(word: str, words: Any) -> str:
+  """A hint naming the most similar of the words, or listing them."""
+  words = sorted(words)
+  close = difflib.get_close_matches(word, words, 1, 0.6)
+  return f'did you mean {close[0]!r}?' if close else f'there are: {", ".join(words)}'
+
+
+def validate(config: ConfigDict) -> None:
+  """Checks every shared key.
+
+  Raises:
+    ConfigError: unknown key, wrong type, value out of range; one line.
+  """
+  given = dict(flatten(config))
+  for path in given:
+    section = path.split('.')[0]
+    if path not in FIELDS and section not in OPEN and section != 'smoke':
+      raise ConfigError(f'unknown config key {path!r}; {nearest(path, FIELDS)}')
+  for path, field in FIELDS.items():
+    if path not in given:
+      raise ConfigError(f'config key {path!r} is missing; start from jaxgan.config.base()')
+    _check(path, given[path], field)
+  if config.batch_size % config.accumulate:
+    raise ConfigError(f'batch_size={config.batch_size} is not a multiple of accumulate={config.accumulate}; change one of them')
+  for player, count in config.updates.items():
+    if not isinstance(count, int) or count < 1:
+      raise ConfigError(f'updates.{player}={count!r}; expected a whole number >= 1')
+  for name, options in config.evaluators.items():
+    if not isinstance(options.get('every'), int) or options.every < 1:
+      raise ConfigError(f'evaluators.{name}.every={options.get("every")!r}; expected a whole number of steps >= 1')
+
+
+def _check(path: str, value: Any, field: Field) -> None:
+  wanted = type(field.default)
+  if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    value = float(value)
+  if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+    raise ConfigError(f'{path}={value!r} is {type(value).__name__}; expected {wanted.__name__}: {field.doc}')
+  low = field.low is not None and value < field.low
+  high = field.high is not None and not value <= field.high
+  if low or high:
+    span = f'>= {field.low}' if field.high is None else f'{field.low} to {field.high}'
+    raise ConfigError(f'{path}={value!r} is out of range; expected {span}: {field.doc}')
+  if field.choices and value not in field.choices:
+    raise ConfigError(f'{path}={value!r}; {nearest(value, field.choices)} ({field.doc})')
+
+
+def describe() -> str:
+  """All shared keys, one line each, for --help."""
+  lines = [f'  --config.{path:<22} {field.doc} [{field.default!r}]' for path, field in FIELDS.items()]
+  return '\n'.join([*lines, *(f'  --config.{name + ".*":<22} {doc}' for name, doc in OPEN.items())])
+
+
+def to_json(config: ConfigDict) -> str:
+  """The config as JSON text, sorted, for the work folder."""
+  return json.dumps(json.loads(config.to_json_best_effort()), indent=2, sort_keys=True) + '\n'
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+  """The keys in which two configs differ, as 'path: old -> new'."""
+  a = dict(flatten(json.loads(json.dumps(old))))
+  b = dict(flatten(json.loads(json.dumps(new))))
+  return [f'{k}: {a.get(k)!r} -> {b.get(k)!r}' for k in sorted({*a, *b}) if a.get(k) != b.get(k)]

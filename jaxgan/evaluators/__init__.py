@@ -1,0 +1,54 @@
+"""What the loop calls while it trains: samples, scores, spectra. The file name is the registry.
+
+An evaluator is `make(run, **options) -> evaluate(step, players, final) -> {score: number}`.
+`players` holds averaged variables where there are any, on one local device; what an evaluator
+writes goes to `run.workdir` and `run.writer`.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgan.config import ConfigError, nearest
+from jaxgan.datasets import Dataset
+from jaxgan.games import Game
+
+Evaluate = Callable[[int, Any, bool], dict[str, float]]
+
+
+class Run(NamedTuple):
+  """What an evaluator may look at: the game, the reference data, where to write, the run's seed."""
+
+  game: Game
+  dataset: Dataset
+  workdir: Path
+  writer: Any
+  seed: int = 0
+  cache_dir: str = ''
+
+
+def names() -> list[str]:
+  """The evaluators that exist."""
+  return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def make(name: str, run: Run, **options: Any) -> Evaluate:
+  """The evaluator of the file of that name.
+
+  Raises:
+    ConfigError: unknown evaluator or option, or one that does not fit the game or the data.
+  """
+  if name not in names():
+    raise ConfigError(f'unknown evaluator {name!r}; {nearest(name, names())}')
+  build = importlib.import_module(f'jaxgan.evaluators.{name}').make
+  accepted = [p for p in inspect.signature(build).parameters if p != 'run']
+  for option in options:
+    if option not in accepted:
+      raise ConfigError(f'evaluator {name!r} has no option {option!r}; {nearest(option, accepted)}')
+  try:
+    return build(run, **options)
+  except ValueError as error:
+    raise ConfigError(f'evaluator {name!r}: {error}') from error

@@ -1,0 +1,134 @@
+"""How often a sample shows the class asked for, and precision and recall of the samples.
+
+A small classifier of the data set itself is the judge: it is trained at the first call (seconds,
+then kept on disk), and says its own accuracy on held-out pictures, which bounds the score: where a
+hat hides the hair, nobody can tell its colour.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import plots, progress
+from jaxgan.datasets import Dataset
+from jaxgan.evaluators import Evaluate, Run
+from jaxgan.metrics import classifier, prdc
+
+BATCH = 256  # samples drawn at a time
+MOST_BYTES = 2**28  # of pictures that the classifier learns from
+
+
+class ClassScore:
+  """The judge of one data set.
+
+  Args:
+    dataset: with classes; any kind, streamed ones are read in part.
+    samples: how many generated and how many real pictures are compared.
+    k: neighbour that sets the radius of precision and recall.
+    cache_dir: where the trained classifier is kept; '' = ~/.cache/jaxgan.
+    seed: of the classifier, of the real pictures compared and of the classes asked for.
+
+  Raises:
+    ValueError: when the data set has no classes, or there are fewer than k + 1 samples.
+  """
+
+  def __init__(
+    self, dataset: Dataset, samples: int = 2048, k: int = 5, cache_dir: Any = '', seed: int = 0
+  ):
+    if len(dataset.class_names) < 2:
+      raise ValueError(f'{dataset.name} has no classes; give data.label or leave class_score out')
+    if not 1 <= k < min(samples, dataset.size):
+      raise ValueError(
+        f'k={k} neighbours need more than {k} pictures; samples={samples}, data {dataset.size}'
+      )
+    self.dataset, self.samples, self.k, self.seed = dataset, samples, k, seed
+    self.cache_dir = Path(cache_dir or '~/.cache/jaxgan').expanduser() / 'classifiers'
+    self.judge: classifier.Classifier | None = None
+
+  def prepare(self) -> classifier.Classifier:
+    """Trains the classifier, or reads it from the cache, once; says its accuracy."""
+    if self.judge is not None:
+      return self.judge
+    began, rng = time.monotonic(), np.random.default_rng(self.seed)
+    most = max(self.samples, MOST_BYTES // int(np.prod(self.dataset.image_shape)))
+    chosen = np.sort(rng.permutation(self.dataset.size)[:most])
+    known = self.dataset.fetch(chosen)
+    images, labels = known['image'], known['label']
+    self.judge = classifier.cached(
+      images, labels, len(self.dataset.class_names), self.cache_dir, self.seed
+    )
+    self.labels = rng.choice(labels, self.samples).astype(np.int32)
+    compared = rng.permutation(len(images))[: self.samples]
+    self.real = classifier.features(self.judge, images[compared])
+    progress.say(
+      f'  class_score: classifier of {self.dataset.name} ready in {time.monotonic() - began:.1f} s;'
+      f' it is right on {self.judge.accuracy:.1%} of held-out real pictures'
+    )
+    return self.judge
+
+  def __call__(self, sample: Callable[[np.ndarray, int], Any]) -> dict[str, float]:
+    """Scores a generator.
+
+    Args:
+      sample: (labels int32 [n], seed) -> pictures [n, H, W, C], uint8 or float in [-1, 1]; the
+        classes come as often as in the data set, in the same order at every call.
+
+    Returns:
+      'class_accuracy', 'precision' and 'recall' in [0, 1].
+
+    Raises:
+      ValueError: for pictures of another shape than the data set's.
+    """
+    judge = self.prepare()
+    images = np.asarray(sample(self.labels, self.seed))
+    if images.shape != (self.samples, *self.dataset.image_shape):
+      raise ValueError(
+        f'{self.samples} samples of shape {self.dataset.image_shape} expected, not {images.shape}'
+      )
+    if images.dtype != np.uint8:
+      # Scored as they would be saved; a NaN becomes magenta there and cannot pass for a picture.
+      images = plots.to_uint8(images)[..., : images.shape[-1]]
+    found = classifier.predict(judge, images)
+    near = prdc(self.real, classifier.features(judge, images), self.k)
+    return {
+      'class_accuracy': float(np.mean(found == self.labels)),
+      'precision': float(near['precision']),
+      'recall': float(near['recall']),
+    }
+
+
+def make(run: Run, samples: int = 2048, k: int = 5) -> Evaluate:
+  """Scores samples of the game against its data set, by a classifier of that data set.
+
+  Args:
+    run: its game must have predict 'sample', its data set classes.
+    samples: how many generated and how many real pictures are compared.
+    k: neighbour that sets the radius of precision and recall.
+
+  Raises:
+    ValueError: the game cannot sample, the data have no classes, or samples do not exceed k.
+  """
+  if 'sample' not in run.game.predict:
+    raise ValueError(f'this game can {", ".join(run.game.predict)} but not sample; leave it out')
+  score = ClassScore(run.dataset, samples, k, run.cache_dir, run.seed)
+  draw = jax.jit(run.game.predict['sample'])
+
+  def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
+    def sample(labels, seed):
+      filled = np.pad(labels, (0, -len(labels) % BATCH), mode='edge')  # one shape, one compilation
+      parts = [
+        np.asarray(
+          draw(players, jax.random.fold_in(jax.random.key(seed), i), label=jnp.asarray(part))
+        )
+        for i, part in enumerate(filled.reshape(-1, BATCH))
+      ]
+      return np.concatenate(parts)[: len(labels)]
+
+    return score(sample)
+
+  return evaluate

@@ -1,0 +1,76 @@
+"""From a config to what can be trained: the data, the game, the optimisers, the step, the first state."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan import datasets, models, optim, train_step
+from jaxgan.config import ConfigError
+from jaxgan.games import Game
+from jaxgan.train_state import TrainState
+
+
+class Problem(NamedTuple):
+  """A config made concrete.
+
+  Attributes:
+    dataset: the data.
+    game: the game.
+    step: the pure train step, `(state, batch) -> (state, metrics)`, batch as the data set gives it.
+    init: `key -> TrainState` at step 0.
+    order: the players in the order of their updates within a step.
+    batch_size: examples of one train step, over all updates and devices.
+  """
+
+  dataset: datasets.Dataset
+  game: Game
+  step: Callable[..., Any]
+  init: Callable[[jax.Array], TrainState]
+  order: list[str]
+  batch_size: int
+
+
+def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Problem:
+  """The problem of a valid config.
+
+  Args:
+    config: see `jaxgan.config.base`.
+    dataset: use this one instead of loading `config.data`.
+
+  Raises:
+    ConfigError, DataError: one line that says what does not fit.
+  """
+  options = {k: v for k, v in config.data.items() if k != 'flip'}
+  dataset = datasets.load(**options) if dataset is None else dataset
+  game = models.make(
+    config.model, image_shape=dataset.image_shape, num_classes=len(dataset.class_names), **config.game.to_dict()
+  )
+  for section, players in (('updates', config.updates), ('optimizer', config.optimizer), ('ema.players', config.ema.players)):
+    for player in players:
+      if player not in game.losses:
+        raise ConfigError(f'{section} names {player!r}; the players of {config.model!r} are: {", ".join(game.losses)}')
+  updates = {name: config.updates.get(name, 1) for name in game.losses}
+  missing = [name for name in game.losses if name not in config.optimizer]
+  if missing:
+    raise ConfigError(f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section')
+  txs = {name: optim.make_optimizer(config.optimizer[name].to_dict(), config.total_steps * updates[name]) for name in game.losses}
+  ema = train_step.Average(tuple(config.ema.players), config.ema.decay, config.ema.start) if config.ema.players else None
+  flip = config.data.flip
+  step = train_step.make_train_step(
+    game,
+    txs,
+    updates=updates,
+    accumulate=config.accumulate,
+    ema=ema,
+    preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
+  )
+
+  def init(key: jax.Array) -> TrainState:
+    batch = datasets.preprocess(dataset.fetch(np.zeros(1, np.int64)), key)
+    players = game.init(jax.random.fold_in(key, 0), batch)
+    create = lambda players: TrainState.create(jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players))
+    return jax.jit(create)(players)
+
+  return Problem(dataset, game, step, init, train_step.update_order(game, updates), config.batch_size * max(updates.values()))
