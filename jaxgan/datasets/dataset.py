@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxgan.errors import UserError
+
 BATCH_COLUMNS = ('image', 'target', 'label')  # what travels to the device; the rest stays here
 
 
-class DataError(ValueError):
+class DataError(UserError):
   """A data set cannot be had as asked for; the message is one line for the user."""
 
 

@@ -5,7 +5,8 @@ licences stand in data/*.txt and in every set's notice.
 """
 
 import io
-from collections.abc import Callable
+import lzma
+from collections.abc import Callable, Mapping
 from importlib import resources
 
 import numpy as np
@@ -71,7 +72,85 @@ def _pixel_faces(label: str, resolution: int) -> tuple[dict, tuple[str, ...], st
   )
 
 
-SETS: dict[str, Callable] = {'pixel_faces': _pixel_faces}
+def _emoji_pictures(style: str) -> np.ndarray:
+  """uint8 [N, 64, 64, 3]; lossy WebP planes of Y, Cb and Cr at full resolution, 40 tiles a row."""
+  from PIL import Image
+
+  data = _read('emoji.npz')
+  planes = []
+  for name in ('y', 'cb', 'cr'):
+    with Image.open(io.BytesIO(data[f'{style}_{name}'].tobytes())) as plane:
+      planes.append(plane.convert('L'))
+  sheet = np.asarray(Image.merge('YCbCr', planes).convert('RGB'))
+  tiles = sheet.reshape(sheet.shape[0] // 64, 64, 40, 64, 3).swapaxes(1, 2)
+  return tiles.reshape(-1, 64, 64, 3)[: len(data['column_category'])]
+
+
+def _emoji(name: str, styles: Mapping[str, str], label: str, resolution: int) -> tuple:
+  data = _read('emoji.npz')
+  label = label or 'category'
+  if label not in ('category', 'subcategory', 'none'):
+    raise DataError(f'{name} has no label {label!r}; there are: category, subcategory, none')
+  if resolution not in (0, 32, 64):
+    raise DataError(f'resolution={resolution}: {name} comes in 32 and 64')
+  arrays = {}
+  for column, style in styles.items():
+    images = _emoji_pictures(style)
+    if resolution == 32:
+      cells = images.reshape(-1, 32, 2, 32, 2, 3).sum((2, 4), dtype=np.uint16)
+      images = ((cells + 2) // 4).astype(np.uint8)
+    arrays[column] = images
+  columns = {k: data[f'column_{k}'].astype(np.int32) for k in ('category', 'subcategory')}
+  size = len(columns['category'])
+  arrays['label'] = columns[label] if label != 'none' else np.zeros(size, np.int32)
+  arrays |= columns
+  arrays |= {
+    k: np.array(bytes(data[f'text_{k}']).decode().split('\n')) for k in ('code', 'caption')
+  }
+  classes = tuple(data[f'vocabulary_{label}'].tolist()) if label != 'none' else ()
+  return arrays, classes
+
+
+def _fluent_emoji(label: str, resolution: int) -> tuple:
+  found = _emoji('fluent_emoji', {'image': 'fluent'}, label, resolution)
+  return *found, 'Microsoft Fluent emoji 3D, MIT; stored with loss (data/emoji.txt)'
+
+
+def _noto_emoji(label: str, resolution: int) -> tuple:
+  found = _emoji('noto_emoji', {'image': 'noto'}, label, resolution)
+  return *found, 'Google Noto emoji, Apache-2.0; stored with loss (data/emoji.txt)'
+
+
+def _emoji_pairs(label: str, resolution: int) -> tuple:
+  found = _emoji('emoji_pairs', {'image': 'fluent', 'target': 'noto'}, label, resolution)
+  return *found, 'Microsoft Fluent (MIT) and Google Noto emoji (Apache-2.0); stored with loss'
+
+
+def _fashion_mnist_10k(label: str, resolution: int) -> tuple:
+  if label not in ('', 'label', 'none'):
+    raise DataError(f'fashion_mnist_10k has no label {label!r}; there are: label, none')
+  if resolution not in (0, 28, 32):
+    raise DataError(f'resolution={resolution}: fashion_mnist_10k comes in 28, and 32 with a margin')
+  data = _read('fashion_mnist_10k.npz')
+  raw = lzma.decompress(data['xz'].tobytes())
+  images = np.frombuffer(raw, np.uint8).reshape(-1, 28, 28, 1)
+  if resolution == 32:
+    images = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+  labels = data['column_label'].astype(np.int32)
+  classes = tuple(data['vocabulary_label'].tolist())
+  if label == 'none':
+    labels, classes = np.zeros_like(labels), ()
+  notice = 'Fashion-MNIST (Zalando SE), MIT: the first 1,000 of each class of the training set'
+  return {'image': images, 'label': labels}, classes, notice
+
+
+SETS: dict[str, Callable] = {
+  'pixel_faces': _pixel_faces,
+  'fluent_emoji': _fluent_emoji,
+  'noto_emoji': _noto_emoji,
+  'emoji_pairs': _emoji_pairs,
+  'fashion_mnist_10k': _fashion_mnist_10k,
+}
 
 
 def load(
@@ -89,7 +168,13 @@ def load(
   """Loads a set that lies inside the package; `load` of the package says what the options mean.
 
   Args:
-    name: 'pixel_faces' (16x16 and multiples, label = any attribute, hairColor by default).
+    name: one of
+      'pixel_faces': 12,000 portraits of 16x16, or enlarged to a multiple; label = any of their
+        twelve attributes, hairColor by default; all attributes are columns of `arrays`.
+      'fluent_emoji', 'noto_emoji': 1,601 emoji on white at 32 or 64; label = category or
+        subcategory; captions in `arrays`. Row n of both is the same emoji.
+      'emoji_pairs': the same as pairs: image = Fluent, target = Noto.
+      'fashion_mnist_10k': 10,000 grey pictures of 28x28, or 32x32 with a black margin.
     split: 'train' or a slice of it; there is no other part.
     label: see name; 'none' for no classes.
     resolution: see name.

@@ -1,0 +1,86 @@
+"""From the bytes of a picture file to uint8 pixels of the size and channels asked for."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, 512 * 1024 * 1024 // 3)
+
+
+def decode(file: bytes | str | Path) -> Image.Image:
+  """Opens a picture upright, as 8-bit grey ('L') or colour ('RGB').
+
+  EXIF orientation is applied, 16-bit grey is scaled to 8, palettes are looked up, and
+  transparency is laid on white.
+
+  Args:
+    file: the bytes of a picture file, or its path.
+
+  Raises:
+    OSError, ValueError, SyntaxError: what Pillow raises for a file it cannot read to its end.
+  """
+  with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
+    picture.load()
+    picture = ImageOps.exif_transpose(picture)
+    return _eight_bit(picture)
+
+
+def _eight_bit(picture: Image.Image) -> Image.Image:
+  if picture.mode.startswith('I'):  # I;16 and its kin, or I: 16-bit grey in 32 bits
+    values = np.asarray(picture).astype(np.int64)
+    if picture.mode != 'I' or values.max(initial=0) > 255:
+      values = (values.clip(0, 65535) * 255 + 32767) // 65535
+    return Image.fromarray(values.astype(np.uint8))
+  if picture.mode == 'F':
+    return Image.fromarray(np.asarray(picture).clip(0, 255).astype(np.uint8))
+  if picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in picture.info:
+    grey = picture.mode in ('LA', 'La') or picture.mode in ('1', 'L')
+    clear = picture.convert('RGBA')
+    white = Image.new('RGBA', clear.size, 'white')
+    return Image.alpha_composite(white, clear).convert('L' if grey else 'RGB')
+  return picture.convert('L' if picture.mode in ('1', 'L') else 'RGB')
+
+
+def fit(picture: Image.Image, resolution: int, crop: str = 'center') -> Image.Image:
+  """Makes a picture square.
+
+  Args:
+    picture: mode 'L' or 'RGB'.
+    resolution: side of the result; 0 leaves the picture as it is.
+    crop: 'center' scales the shorter side and cuts the middle, 'pad' scales the longer side and
+      fills up with white, 'none' stretches.
+
+  Returns:
+    The square picture, scaled down with a Lanczos filter over all source pixels (no aliasing)
+    and up with a bicubic one.
+  """
+  if not resolution or picture.size == (resolution, resolution):
+    return picture
+  width, height = picture.size
+  box = None
+  size = (resolution, resolution)
+  if crop == 'center':
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+  elif crop == 'pad':
+    scale = resolution / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+  smaller = min(width, height) > resolution or max(width, height) > 2 * resolution
+  kernel = Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC
+  scaled = picture.resize(size, kernel, box=box)
+  if scaled.size == (resolution, resolution):
+    return scaled
+  square = Image.new(picture.mode, (resolution, resolution), 'white')
+  square.paste(scaled, ((resolution - size[0]) // 2, (resolution - size[1]) // 2))
+  return square
+
+
+def pixels(picture: Image.Image, channels: int = 0) -> np.ndarray:
+  """uint8 [H, W, C]; channels 1 = grey, 3 = RGB, 0 = as the picture is."""
+  if channels:
+    picture = picture.convert('L' if channels == 1 else 'RGB')
+  array = np.asarray(picture, np.uint8)
+  return array[..., None] if array.ndim == 2 else array
