@@ -17,7 +17,8 @@ import numpy as np
 from jaxgan import plots, progress
 from jaxgan.datasets import Dataset
 from jaxgan.evaluators import Evaluate, Run
-from jaxgan.metrics import classifier, prdc
+from jaxgan.metrics import classifier
+from jaxgan.metrics.prdc import prdc
 
 BATCH = 256  # samples drawn at a time
 MOST_BYTES = 2**28  # of pictures that the classifier learns from
