@@ -512,7 +512,14 @@ def _describe(flat: Mapping[Path, Any]) -> tuple[dict[Path, Any], list[list[Any]
 def _expected(leaf: Any) -> _Leaf:
   """The manifest line that a template's leaf would have (without its sum)."""
   if _is_key(leaf):
-    data = jax.eval_shape(jax.random.key_data, leaf)
+    impl = ''
+
+    def data_of(key: jax.Array) -> jax.Array:
+      nonlocal impl
+      impl = str(jax.random.key_impl(key))  # answers for a tracer, not for a ShapeDtypeStruct
+      return jax.random.key_data(key)
+
+    data = jax.eval_shape(data_of, leaf)
     return _Leaf(data.dtype.name, data.shape, 0, impl)
   if not hasattr(leaf, 'dtype'):
     leaf = np.asarray(leaf)
