@@ -16,4 +16,6 @@ def get_config(variant: str = '') -> ConfigDict:
     discriminator=dict(name='adam', learning_rate=4e-4, b1=0.0, b2=0.999, eps=1e-6),
   )
   config.ema.decay = 0.99
+  config.evaluators = dict(samples=dict(every=300), class_score=dict(every=600), spectra=dict(every=3000))
+  config.checkpoint.best = 'precision'
   return config

@@ -120,14 +120,6 @@ def _pmap_layout(devices: list[Any]) -> Layout:
   return Layout(place, shard, compile, logical, lambda tree: tree, abstract, devices)
 
 
-def several_steps(step: Callable[..., Any]) -> Callable[..., Any]:
-  """Train steps one after the other in one call: batch leaves [steps, B, ...], metrics [steps].
-
-  Unrolled on the CPU, where XLA runs convolutions inside a loop 16 times slower.
-  """
-  return lambda state, batches: jax.lax.scan(step, state, batches, unroll=jax.default_backend() == 'cpu')
-
-
 def start_distributed(mode: str = 'auto') -> None:
   """Joins the processes of a cluster: by itself where one is detected, or forced.
 

@@ -16,7 +16,7 @@ from jaxgan.checkpoint import Checkpoints
 from jaxgan.errors import UserError
 from jaxgan.interrupt import Interrupt
 from jaxgan.problem import make_problem
-from jaxgan.train_step import FINITE, name_nonfinite
+from jaxgan.train_step import FINITE, name_nonfinite, several_steps
 
 NEW_ORDER = 1_000_003  # added to the data seed each time a run goes back
 
@@ -90,7 +90,7 @@ class Trainer:
     key = (self.problem.game.stage(step), stride)
     if key not in self.programs:
       started = time.monotonic()
-      self.programs[key] = self.layout.compile(parallel.several_steps(self.problem.step)).lower(state, batches).compile()
+      self.programs[key] = self.layout.compile(several_steps(self.problem.step)).lower(state, batches).compile()
       progress.say(f'  compiled the step in {time.monotonic() - started:.1f} s: {parallel.cost(self.programs[key], stride)}')
     return self.programs[key]
 

@@ -35,6 +35,21 @@ def split(batch: Any, parts: int, index: Any) -> Any:
   return jax.tree.map(pick, batch)
 
 
+def loop(body: Callable[..., Any], carry: Any, xs: Any) -> tuple[Any, Any]:
+  """`jax.lax.scan(body, carry, xs)`, written out on the CPU.
+
+  XLA's CPU backend runs a convolution inside a loop fifty times slower than outside, and a scan
+  that is merely asked to unroll keeps its loop.
+  """
+  if jax.default_backend() != 'cpu':
+    return jax.lax.scan(body, carry, xs)
+  rows = []
+  for i in range(len(jax.tree.leaves(xs)[0])):
+    carry, row = body(carry, jax.tree.map(lambda x: x[i], xs))  # noqa: B023  called within this turn
+    rows.append(row)
+  return carry, jax.tree.map(lambda *x: jnp.stack(x), *rows)
+
+
 def update_player(
   state: TrainState,
   name: str,
@@ -68,9 +83,8 @@ def update_player(
 
   if accumulate == 1:
     players, (grads, metrics) = micro(state.players, 0)
-  else:  # XLA's CPU backend runs convolutions inside a loop 16 times slower: unroll there
-    unroll = jax.default_backend() == 'cpu'
-    players, stacked = jax.lax.scan(micro, state.players, jnp.arange(accumulate), unroll=unroll)
+  else:
+    players, stacked = loop(micro, state.players, jnp.arange(accumulate))
     grads, metrics = jax.tree.map(lambda x: x.mean(axis=0), stacked)
   grads, metrics = replicas.mean((grads, metrics))
 
@@ -153,3 +167,8 @@ def make_train_step(
     return state.replace(step=state.step + 1), {**metrics, 'nonfinite': bad}
 
   return train_step
+
+
+def several_steps(step: Callable[..., Any]) -> Callable[..., Any]:
+  """Train steps one after the other in one call: batch leaves [steps, B, ...], metrics [steps]."""
+  return lambda state, batches: loop(step, state, batches)
