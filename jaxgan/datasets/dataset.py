@@ -78,7 +78,7 @@ def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:
   """Reads 'train', 'train[:90%]' or 'test[1000:]' as tensorflow-datasets does.
 
   Returns:
-    The split's name, and a function from its size to the slice asked for.
+    The split's name, and a function from its size to the slice(first, last) asked for.
 
   Raises:
     DataError: when the text is none of these.
@@ -94,4 +94,8 @@ def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:
       return None
     return round(int(text[:-1]) * size / 100) if text.endswith('%') else int(text)
 
-  return name, lambda size: slice(bound(low, size), bound(high, size))
+  def rows(size: int) -> slice:
+    first, last, _ = slice(bound(low, size), bound(high, size)).indices(size)
+    return slice(first, max(first, last))
+
+  return name, rows

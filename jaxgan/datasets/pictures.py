@@ -78,6 +78,14 @@ def fit(picture: Image.Image, resolution: int, crop: str = 'center') -> Image.Im
   return square
 
 
+def margin(picture: Image.Image, resolution: int) -> Image.Image:
+  """The picture unscaled in the middle of a black square, as is the custom for 28x28 digits."""
+  square = Image.new(picture.mode, (resolution, resolution))
+  width, height = picture.size
+  square.paste(picture, ((resolution - width) // 2, (resolution - height) // 2))
+  return square
+
+
 def pixels(picture: Image.Image, channels: int = 0) -> np.ndarray:
   """uint8 [H, W, C]; channels 1 = grey, 3 = RGB, 0 = as the picture is."""
   if channels:
