@@ -26,7 +26,13 @@ def folder(cache_dir: str = '') -> Path:
 
 
 def cached(
-  cache_dir: str, key: str, size: int, read: Callable[[np.ndarray], Columns], chunk: int, title: str
+  cache_dir: str,
+  key: str,
+  size: int,
+  read: Callable[[np.ndarray], Columns],
+  chunk: int,
+  title: str,
+  finish: Callable[[], None] = lambda: None,
 ) -> Mapping[str, np.ndarray]:
   """Columns of a whole set from the cache, decoding it first if it is not there.
 
@@ -41,6 +47,7 @@ def cached(
     read: int64 indices [B] -> columns; called from several threads.
     chunk: examples per call of `read`.
     title: what the progress bar says.
+    finish: called when all is read and before the entry counts; it may raise.
 
   Returns:
     'image', 'label', ... -> memory-mapped arrays [size, ...].
@@ -57,6 +64,7 @@ def cached(
     _sweep(place.parent)
     with _scratch(place) as scratch:
       _fill(scratch, size, read, chunk, title)
+      finish()
       if place.exists() and _mapped(place, size) is None:
         shutil.rmtree(place)
       # Another process may have been faster; its entry is as good.

@@ -4,9 +4,9 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, 512 * 1024 * 1024 // 3)
+from jaxgan.datasets.dataset import DataError
 
 
 def decode(file: bytes | str | Path) -> Image.Image:
@@ -19,20 +19,23 @@ def decode(file: bytes | str | Path) -> Image.Image:
     file: the bytes of a picture file, or its path.
 
   Raises:
-    OSError, ValueError, SyntaxError: what Pillow raises for a file it cannot read to its end.
+    DataError: what is wrong with a file that cannot be read to its end; it does not name the file.
   """
-  with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    return _eight_bit(picture)
+  try:
+    with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file) as picture:
+      picture.load()
+      return _eight_bit(ImageOps.exif_transpose(picture))
+  except UnidentifiedImageError:
+    raise DataError('not a picture') from None
+  except Exception as e:  # Pillow's readers raise whatever a broken file makes them stumble over
+    reason = ' '.join(str(e).split())[:120]
+    raise DataError(reason or type(e).__name__) from None
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
   if picture.mode.startswith('I'):  # I;16 and its kin, or I: 16-bit grey in 32 bits
-    values = np.asarray(picture).astype(np.int64)
-    if picture.mode != 'I' or values.max(initial=0) > 255:
-      values = (values.clip(0, 65535) * 255 + 32767) // 65535
-    return Image.fromarray(values.astype(np.uint8))
+    values = np.asarray(picture).astype(np.int64).clip(0, 65535)
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
   if picture.mode == 'F':
     return Image.fromarray(np.asarray(picture).clip(0, 255).astype(np.uint8))
   if picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in picture.info:

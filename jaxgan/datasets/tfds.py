@@ -167,8 +167,12 @@ def _open(name: str, folder: Path, part: str, root: Path) -> tuple[Any, Any]:
 
 def _check_shard(path: Path, length: int, again: str) -> None:
   """Raises DataError when a shard is missing, cut short or holds another number of records."""
-  from array_record.python import array_record_module
-
+  try:
+    from array_record.python import array_record_module
+  except ImportError:
+    raise DataError(
+      'tensorflow-datasets sets are read by array-record: pip install it (Linux)'
+    ) from None
   if not path.is_file():
     raise DataError(f'{path} is missing; {again}')
   try:
@@ -221,7 +225,7 @@ def _reader(
   def picture(number: int, record: dict[str, Any]) -> np.ndarray:
     try:
       decoded = pictures.decode(record[image])
-    except (OSError, ValueError, SyntaxError) as e:
+    except DataError as e:
       raise DataError(f'{name}: record {number} holds no readable picture ({e})') from None
     small = decoded.size[0] == decoded.size[1] < resolution <= decoded.size[0] * 1.2
     fitted = (
