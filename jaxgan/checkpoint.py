@@ -13,8 +13,7 @@ taken; the next save moves it to <directory>/damaged. A checkpoint that is whole
 another network is an error and never a reason to go back.
 
 Every process reads whole arrays from the (shared) directory and keeps its part, so that restoring
-holds no collective in which one process with a damaged file could leave the others waiting. This is
-the only module that imports orbax.
+holds no collective in which one process with a damaged file could leave the others waiting.
 """
 
 import concurrent.futures
@@ -28,9 +27,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 from etils import epath
-from jax.experimental import multihost_utils
 
-from jaxgan import manifest
+from jaxgan import manifest, processes, stored
 from jaxgan.errors import UserError
 
 _FORMAT = 1
@@ -42,10 +40,6 @@ _TEMPORARY = '.orbax-checkpoint-tmp'
 
 class CheckpointError(UserError):
   """A checkpoint cannot be used: none is whole, or it does not fit, or it cannot be written."""
-
-
-class _Damaged(Exception):
-  """One step cannot be trusted; the text says which file or array and why."""
 
 
 class _Absent(Exception):
@@ -112,11 +106,8 @@ class Checkpoints:
     items, leaves = {}, {}
     for item, tree in trees.items():
       data, described = manifest.describe(manifest.flatten(tree))
-      stored = {path: d for path, d in data.items() if manifest.empty(described[path]) is None}
       leaves[item] = manifest.to_json(described)
-      items[item] = ocp.args.PyTreeSave(
-        manifest.nest({manifest.escape(path): d for path, d in stored.items()})
-      )
+      items[item] = ocp.args.PyTreeSave(stored.tree_to_write(data, described))
     body = {
       'format': _FORMAT,
       'step': step,
@@ -252,13 +243,13 @@ class Checkpoints:
   def delete_after(self, step: int) -> None:
     """Removes every step after the given one: for going back to it."""
     self.wait()
-    _barrier('delete_after')
+    processes.barrier('checkpoint.delete_after')
     if jax.process_index() == 0:
       for later in self.steps():
         if later > step:
           self._remove(later)
     self._newest = None
-    _barrier('deleted_after')
+    processes.barrier('checkpoint.deleted_after')
 
   # ---- writing ----
 
@@ -275,7 +266,7 @@ class Checkpoints:
 
   def _unwritable(self, step: int | None, error: Exception) -> CheckpointError:
     self._tidied = False  # there may be half a step to clear away
-    reason = (isinstance(error, OSError) and error.strerror) or _first_line(error)
+    reason = (isinstance(error, OSError) and error.strerror) or stored.first_line(error)
     return CheckpointError(f'checkpoint {step} cannot be written to {self.directory}: {reason}')
 
   def _make_room(self, step: int) -> None:
@@ -293,7 +284,7 @@ class Checkpoints:
       if (self.directory / str(step)).exists():
         _move(self.directory / str(step), self.directory / f'{step}{_REPLACED}')
     self._damaged, self._tidied = set(), True
-    _barrier('make_room')
+    processes.barrier('checkpoint.make_room')
 
   def _finish(self) -> None:
     """Waits for the save under way, then removes what is neither new nor best.
@@ -340,7 +331,7 @@ class Checkpoints:
     """
     self.wait()
     passed = []
-    for step in _agreed(order):
+    for step in processes.first_ones(order):
       damage, misfit, absent, arrays, body = '', None, False, {}, {}
       try:
         body = self._meta(step)
@@ -348,16 +339,16 @@ class Checkpoints:
         if not leaves:
           raise _Absent
         check(step, leaves)
-        arrays = self._arrays(step, item, leaves)
+        arrays = stored.read_arrays(self._folder(step) / item, leaves)
       except _Absent:
         absent = True
-      except _Damaged as error:
+      except stored.Damaged as error:
         damage = str(error)
       except CheckpointError as error:
         misfit = error
-      if _anywhere(misfit is not None):
+      if processes.anywhere(misfit is not None):
         raise misfit or CheckpointError(f'checkpoint {step} cannot be used by another process')
-      if not _anywhere(bool(damage)):
+      if not processes.anywhere(bool(damage)):
         if absent:
           continue
         return arrays, body
@@ -373,15 +364,8 @@ class Checkpoints:
     return None
 
   def _meta(self, step: int) -> dict[str, Any]:
-    """The verified meta.json of a step."""
-    file = self._folder(step) / 'meta' / _META_FILE
-    try:
-      body = json.loads(file.read_text())
-      crc = body.pop('crc')
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-      raise _Damaged(f'{file}: {_first_line(error)}') from error
-    if crc != manifest.crc_of_json(body):
-      raise _Damaged(f'{file}: its checksum differs')
+    """The meta file of a step, checked."""
+    body = stored.read_meta(self._folder(step) / 'meta' / _META_FILE)
     if body['format'] > _FORMAT:
       raise CheckpointError(
         f'checkpoint {step} in {self.directory} is of format {body["format"]}, '
@@ -389,40 +373,13 @@ class Checkpoints:
       )
     return body
 
-  def _arrays(
-    self, step: int, item: str, leaves: dict[manifest.Path, manifest.Leaf]
-  ) -> dict[manifest.Path, np.ndarray]:
-    """Every array of an item, compared with the manifest."""
-    folder = self._folder(step) / item
-    stored = [
-      manifest.escape(path) for path, leaf in leaves.items() if manifest.empty(leaf) is None
-    ]
-    arrays = {path: a for path, leaf in leaves.items() if (a := manifest.empty(leaf)) is not None}
-    if stored:
-      plan = manifest.nest({path: ocp.RestoreArgs(restore_type=np.ndarray) for path in stored})
-      handler = ocp.PyTreeCheckpointHandler()
-      try:
-        tree = handler.restore(folder, args=ocp.args.PyTreeRestore(restore_args=plan))
-      except MemoryError:
-        raise
-      except Exception as error:  # orbax and tensorstore raise bare Exception for damaged chunks
-        raise _Damaged(f'{folder}: {_first_line(error)}') from error
-      finally:
-        handler.close()
-      arrays |= {manifest.unescape(path): a for path, a in manifest.flatten(tree).items()}
-    damages = manifest.damages(arrays, leaves)
-    if damages:
-      more = f' (and {len(damages) - 1} more)' if len(damages) > 1 else ''
-      raise _Damaged(f'{folder}: {damages[0]}{more}')
-    return {path: arrays[path] for path in leaves}
-
   def _ranked(self, steps: Iterable[int]) -> list[int]:
     """The steps that have a finite score, best first, the newest first among equals."""
     scored = []
     for step in steps:
       try:
         body = self._meta(step)
-      except (_Damaged, CheckpointError):
+      except (stored.Damaged, CheckpointError):
         continue  # restore says what is wrong with it
       name, mode = (self.best, self.best_mode) if self.best is not None else body['best']
       score = body['scores'].get(name, math.nan)
@@ -436,31 +393,3 @@ def _move(source: epath.Path, target: epath.Path) -> None:
   if target.exists():
     target.rmtree()
   source.rename(target)
-
-
-def _first_line(error: BaseException) -> str:
-  text = str(error).strip() or type(error).__name__
-  return text.splitlines()[0][:300]
-
-
-def _barrier(name: str) -> None:
-  if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(f'jaxgan.checkpoint.{name}')
-
-
-def _agreed(steps: list[int]) -> list[int]:
-  """The first process's list, on every process."""
-  if jax.process_count() == 1:
-    return steps
-  count = int(multihost_utils.broadcast_one_to_all(np.int32(len(steps))))
-  mine = np.resize(np.asarray([*steps, 0], np.int64), count).view(np.int32)  # jax has no int64
-  return [
-    int(step) for step in np.asarray(multihost_utils.broadcast_one_to_all(mine)).view(np.int64)
-  ]
-
-
-def _anywhere(flag: bool) -> bool:
-  """Whether the flag is set on any process."""
-  if jax.process_count() == 1:
-    return flag
-  return bool(np.any(multihost_utils.process_allgather(np.int32(flag))))

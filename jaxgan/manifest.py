@@ -6,7 +6,6 @@ other and back, and says where two of them differ. It touches no file.
 
 import concurrent.futures
 import json
-import math
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -17,8 +16,6 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 Path = tuple[str, ...]
-
-_ESCAPES = (('%', '%25'), ('/', '%2F'), ('.', '%2E'))  # orbax joins and splits names at these
 
 
 class Leaf(NamedTuple):
@@ -55,20 +52,6 @@ def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:
       node = node.setdefault(name, {})
     node[last] = leaf
   return tree
-
-
-def escape(path: Path) -> Path:
-  """The path with names that orbax keeps apart: no slash and no dot in them."""
-  for plain, coded in _ESCAPES:
-    path = tuple(name.replace(plain, coded) for name in path)
-  return path
-
-
-def unescape(path: Path) -> Path:
-  """The inverse of `escape`."""
-  for plain, coded in reversed(_ESCAPES):
-    path = tuple(name.replace(coded, plain) for name in path)
-  return path
 
 
 def describe(flat: Mapping[Path, Any]) -> tuple[dict[Path, Any], dict[Path, Leaf]]:
@@ -195,11 +178,6 @@ def from_json(lines: Iterable[Iterable[Any]]) -> dict[Path, Leaf]:
 def crc_of_json(body: Mapping[str, Any]) -> int:
   """The crc32 of JSON values, whatever their order and spacing in a file."""
   return zlib.crc32(json.dumps(body, sort_keys=True).encode())
-
-
-def empty(leaf: Leaf) -> np.ndarray | None:
-  """The array itself where it has no elements, for then nothing is stored; else None."""
-  return None if math.prod(leaf.shape) else np.zeros(leaf.shape, jnp.dtype(leaf.dtype))
 
 
 def _is_key(leaf: Any) -> bool:
