@@ -76,7 +76,8 @@ def preprocess(
   result = dict(batch)
   pictures = [k for k, v in batch.items() if v.ndim == 4 and v.dtype == jnp.uint8]
   for name in pictures:
-    result[name] = batch[name].astype(jnp.float32) / 127.5 - 1.0
+    # Whole numbers and one product: no fusion can round it differently, eager, jit or pmap.
+    result[name] = (2 * batch[name].astype(jnp.int32) - 255).astype(jnp.float32) * (1 / 255)
   if flip and pictures:
     size = batch[pictures[0]].shape[0]
     coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), key, (size,))

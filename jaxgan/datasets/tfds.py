@@ -59,7 +59,8 @@ def load(
   folder = _folder(name, root)
   builder, source = _open(name, folder, part, root)
   image_key, label_key, classes = _columns(name, builder.info.features, label)
-  read = _reader(name, source, image_key, label_key, resolution, crop, channels)
+  again = _again(name, folder, root)
+  read = _reader(name, source, image_key, label_key, resolution, crop, channels, again)
   notice = f"{name} {folder.name} by tensorflow-datasets; its licence is the owner's"
   title = f'{name} {part}'
   if not in_memory:
@@ -92,6 +93,10 @@ def _counted(labels: np.ndarray, label_key: str) -> tuple[str, ...]:
 
 def _command(name: str, root: Path) -> str:
   return f"pip install 'jaxgan[tf]' && python -m jaxgan.datasets.prepare {name} --data_dir={root}"
+
+
+def _again(name: str, folder: Path, root: Path) -> str:
+  return f'delete {folder} and prepare it again: {_command(name, root)}'
 
 
 def _folder(name: str, root: Path) -> Path:
@@ -137,12 +142,14 @@ def _versions(base: Path) -> list[str]:
 
 def _open(name: str, folder: Path, part: str, root: Path) -> tuple[Any, Any]:
   """The builder and the random-access source of one split, checked for completeness."""
-  again = f'delete it and prepare it again: {_command(name, root)}'
+  again = _again(name, folder, root)
   for file in ('dataset_info.json', 'features.json'):
     try:
       info = json.loads((folder / file).read_text())
     except (OSError, ValueError) as e:
       raise DataError(f'{folder} is incomplete: {file} cannot be read ({e}); {again}') from None
+    if not isinstance(info, dict):
+      raise DataError(f'{folder} is damaged: {file} holds no object; {again}')
     if file == 'dataset_info.json' and info.get('fileFormat', 'tfrecord') != 'array_record':
       raise DataError(
         f'{folder} is in the format {info.get("fileFormat", "tfrecord")}, which only TensorFlow '
@@ -218,7 +225,14 @@ def _columns(name: str, features: Any, label: str) -> tuple[str, str, tuple[str,
 
 
 def _reader(
-  name: str, source: Any, image: str, label: str, resolution: int, crop: str, channels: int
+  name: str,
+  source: Any,
+  image: str,
+  label: str,
+  resolution: int,
+  crop: str,
+  channels: int,
+  again: str,
 ) -> Callable[[np.ndarray], Columns]:
   """A function from record numbers to columns; safe in threads."""
 
@@ -234,7 +248,11 @@ def _reader(
     return pictures.pixels(fitted, channels)
 
   def read(numbers: np.ndarray) -> Columns:
-    records = source.__getitems__([int(n) for n in numbers])
+    try:
+      records = source.__getitems__([int(n) for n in numbers])
+    except (RuntimeError, ValueError, OSError, LookupError, TypeError) as e:
+      first = str(e).strip().split('\n')[0]
+      raise DataError(f'{name} is damaged ({first[:200]}); {again}') from None
     images = [picture(n, r) for n, r in zip(numbers, records)]
     shapes = {i.shape for i in images}
     if len(shapes) > 1:
