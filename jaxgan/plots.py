@@ -197,7 +197,7 @@ def save(path: Any, array: Any) -> None:
 def _panel_of(name: str) -> tuple[int, str]:
   """(order, title) of the panel in which a metric is drawn."""
   low = name.lower()
-  if re.search(r'per_sec|per_second|steps?/s|images?/s|seconds|eta\b|throughput', low):
+  if re.search(r'per_sec|steps?/s|images?/s|seconds|eta\b|throughput', low):
     return 80, 'Speed'
   if _UNIT_SCORE.search(low):
     return 0, 'Scores'
@@ -245,14 +245,17 @@ def _series(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[np.ndarray, np
 
 
 def _smooth(values: np.ndarray, span: float) -> np.ndarray:
-  """Exponential mean with the start-up bias taken out; NaN gaps are stepped over."""
-  decay, total, weight = math.exp(-1 / span), 0.0, 0.0
-  out = np.full(len(values), np.nan)
-  for i, value in enumerate(values):
-    if np.isfinite(value):
-      total, weight = decay * total + value, decay * weight + 1
-      out[i] = total / weight
-  return out
+  """Running mean under a Gaussian of that width in points, centred so that it does not lag.
+
+  NaN gaps and the ends are left out of the weights instead of being filled.
+  """
+  reach = np.arange(-math.ceil(3 * span), math.ceil(3 * span) + 1)
+  kernel = np.exp(-0.5 * (reach / span) ** 2)
+  good = np.isfinite(values)
+  inside = slice(len(kernel) // 2, len(kernel) // 2 + len(values))
+  weight = np.convolve(good.astype(float), kernel)[inside]
+  total = np.convolve(np.where(good, values, 0), kernel)[inside]
+  return np.where(good, total / np.maximum(weight, 1e-12), np.nan)
 
 
 def _panels(series: Mapping[str, Any], most: int = 6) -> list[tuple[str, list[str]]]:
@@ -265,8 +268,16 @@ def _panels(series: Mapping[str, Any], most: int = 6) -> list[tuple[str, list[st
     parts = math.ceil(len(names) / most)
     for part in range(parts):
       suffix = f' ({part + 1} of {parts})' if parts > 1 else ''
-      panels.append((title + suffix, sorted(names)[part::parts]))
+      size = math.ceil(len(names) / parts)
+      panels.append((title + suffix, sorted(names, key=_natural)[part * size : (part + 1) * size]))
   return panels
+
+
+def _natural(name: str) -> list[Any]:
+  """Sort key that puts loss_2 before loss_10."""
+  return [
+    (0, int(part), '') if part.isdigit() else (1, 0, part) for part in re.split(r'(\d+)', name)
+  ]
 
 
 def _legend_names(names: Sequence[str]) -> list[str]:
@@ -289,7 +300,7 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], series: Mapping[str
     shown = np.where(good, values, np.nan)
     if good.sum() > 60:
       axes.plot(steps, shown, color=color, linewidth=0.7, alpha=0.25)
-      axes.plot(steps, _smooth(values, good.sum() / 40), color=color, linewidth=1.8, label=label)
+      axes.plot(steps, _smooth(values, good.sum() / 60), color=color, linewidth=1.8, label=label)
     else:
       marker = 'o' if good.sum() <= 25 else None
       axes.plot(steps, shown, color=color, linewidth=1.8, marker=marker, markersize=4, label=label)
@@ -316,7 +327,8 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], series: Mapping[str
   axes.spines['bottom'].set_color('#c5c9d3')
   axes.tick_params(colors=FAINT, labelsize=8.5, length=0)
   axes.tick_params(axis='x', length=3)
-  axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+  axes.tick_params(which='minor', length=0)
+  axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
   axes.xaxis.set_major_formatter(EngFormatter(sep=''))
   if len(pooled):
     axes.legend(fontsize=8.5, frameon=True, framealpha=0.85, edgecolor='none', labelcolor=INK)
