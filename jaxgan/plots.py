@@ -135,12 +135,14 @@ def grid(
     left += math.ceil(min(widest, 260)) + indent + 12
   top = margin + (30 if title else 0) + (22 if column_labels is not None else 0)
   body = columns * (w + gap) - gap
-  width = max(left + body + margin, 160 if title else 0)
+  heading = _font(19)
+  needed = min(640, probe.textlength(title, font=heading) + 2 * margin) if title else 0
+  width = max(left + body + margin, math.ceil(needed))
   sheet = Image.new('RGB', (width, top + rows * (h + gap) - gap + margin), PAPER)
   draw = ImageDraw.Draw(sheet)
   if title:
-    big = _font(19)
-    draw.text((margin, margin), _fit(draw, title, big, width - 2 * margin), INK, font=big)
+    shown = _fit(draw, title, heading, width - 2 * margin)
+    draw.text((margin, margin), shown, INK, font=heading)
   for c, label in enumerate(column_labels or ()):
     text = _fit(draw, str(label), font, w + gap - 2)
     draw.text((left + c * (w + gap) + w / 2, top - 7), text, INK, font=font, anchor='ms')
@@ -288,12 +290,23 @@ def _legend_names(names: Sequence[str]) -> list[str]:
   return [name.replace('/', ' ').replace('_', ' ') for name in names]
 
 
+def _colors(names: Sequence[str]) -> list[str]:
+  """A colour a name: the discriminator blue and the generator orange wherever each has one curve."""
+  colors: list[str | None] = [None] * len(names)
+  for color, player in zip(PALETTE, ('discriminator', 'generator')):
+    of_player = [i for i, name in enumerate(names) if player in name]
+    if len(of_player) == 1:
+      colors[of_player[0]] = color
+  free = iter([color for color in PALETTE if color not in colors])
+  return [color or next(free) for color in colors]
+
+
 def _draw_panel(axes: Any, title: str, names: Sequence[str], series: Mapping[str, Any]) -> None:
   """One panel: raw values faint, their running mean strong, non-finite steps as red crosses."""
   from matplotlib.ticker import EngFormatter, MaxNLocator
 
   finite = []
-  for color, name, label in zip(PALETTE, names, _legend_names(names)):
+  for color, name, label in zip(_colors(names), names, _legend_names(names)):
     steps, values = series[name]
     good = np.isfinite(values)
     finite.append(values[good])
