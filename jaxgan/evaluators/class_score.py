@@ -91,14 +91,17 @@ class ClassScore:
       raise ValueError(
         f'{self.samples} samples of shape {self.dataset.image_shape} expected, not {images.shape}'
       )
-    if images.dtype != np.uint8:
-      # Scored as they would be saved; a NaN becomes magenta there and cannot pass for a picture.
+    whole = np.isfinite(images).all((1, 2, 3))  # a picture with a NaN is wrong, whatever it shows
+    share = float(np.mean(whole))
+    if whole.sum() <= self.k:
+      return {'class_accuracy': 0.0, 'precision': 0.0, 'recall': 0.0}
+    if images.dtype != np.uint8:  # scored as they would be saved
       images = plots.to_uint8(images)[..., : images.shape[-1]]
-    found = classifier.predict(judge, images)
-    near = prdc(self.real, classifier.features(judge, images), self.k)
+    right = classifier.predict(judge, images) == self.labels
+    near = prdc(self.real, classifier.features(judge, images[whole]), self.k)
     return {
-      'class_accuracy': float(np.mean(found == self.labels)),
-      'precision': float(near['precision']),
+      'class_accuracy': float(np.mean(right & whole)),
+      'precision': float(near['precision']) * share,
       'recall': float(near['recall']),
     }
 

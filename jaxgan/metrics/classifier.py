@@ -15,6 +15,7 @@ import inspect
 import os
 import sys
 import tempfile
+import warnings
 import zipfile
 from functools import partial
 from typing import Any, NamedTuple
@@ -45,27 +46,29 @@ class Classifier(NamedTuple):
   accuracy: float
 
 
-def _as_float(images: Any) -> jax.Array:
+def _ready(images: Any) -> jax.Array:
+  """Float pictures in [-1, 1]; those of 128 pixels and more are averaged down to 64 to 127."""
   images = jnp.asarray(images)
+  scaled = images.astype(jnp.float32)
   if images.dtype == jnp.uint8:
-    return images.astype(jnp.float32) / 127.5 - 1
-  return images.astype(jnp.float32)
+    scaled = scaled / 127.5 - 1
+  by = max(1, max(images.shape[1:3]) // 64)
+  b, h, w, c = (scaled := _filled(scaled, by)).shape
+  return scaled.reshape(b, h // by, by, w // by, by, c).mean((2, 4)) if by > 1 else scaled
+
+
+def _filled(images: jax.Array, side: int) -> jax.Array:
+  """[B, H, W, C] with edges repeated until height and width divide by the side."""
+  pad = [(0, 0), (0, -images.shape[1] % side), (0, -images.shape[2] % side), (0, 0)]
+  return jnp.pad(images, pad, mode='edge')
 
 
 def _patches(images: jax.Array) -> jax.Array:
-  """[B, H, W, C] -> [B, ~16, ~16, p * p * C]: blocks of pixels as channels, p = 1 up to 24 pixels.
-
-  Pictures of 128 pixels and more are averaged down to 64 to 127 first; edges are repeated to fill
-  the last block.
-  """
-  shrink = max(1, max(images.shape[1:3]) // 64)
-  side = max(1, round(max(images.shape[1:3]) / shrink / 16))
-  whole = shrink * side
-  pad = [(0, 0), (0, -images.shape[1] % whole), (0, -images.shape[2] % whole), (0, 0)]
-  b, h, w, c = (images := jnp.pad(images, pad, mode='edge')).shape
-  images = images.reshape(b, h // shrink, shrink, w // shrink, shrink, c).mean((2, 4))
-  h, w = h // whole, w // whole
-  return images.reshape(b, h, side, w, side, c).transpose(0, 1, 3, 2, 4, 5).reshape(b, h, w, -1)
+  """[B, H, W, C] -> [B, ~16, ~16, p * p * C]: blocks of pixels as channels, p = 1 up to 24 pixels."""
+  side = max(1, round(max(images.shape[1:3]) / 16))
+  b, h, w, c = (images := _filled(images, side)).shape
+  images = images.reshape(b, h // side, side, w // side, side, c)
+  return images.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // side, w // side, -1)
 
 
 def _blocks(x: jax.Array) -> jax.Array:
@@ -81,7 +84,7 @@ def _dense(params: dict[str, Any], name: str, x: jax.Array) -> jax.Array:
 
 
 def _embed(params: dict[str, Any], images: jax.Array) -> jax.Array:
-  """Features [B, FEATURES] of float pictures [B, H, W, C] in [-1, 1]."""
+  """Features [B, FEATURES] of pictures [B, H, W, C] made `_ready`."""
   x = jax.nn.relu(_dense(params, 'pixel_0', _patches(images)))
   x = jax.nn.relu(_dense(params, 'pixel_1', x))
   everywhere = x.mean((1, 2))  # which colours there are, wherever they are
@@ -98,7 +101,8 @@ def _logits(params: dict[str, Any], features: jax.Array) -> jax.Array:
 def _init(shape: tuple[int, ...], num_classes: int, seed: int) -> dict[str, Any]:
   """He-normal weights drawn with NumPy: no compilation, and the same on every machine."""
   rng = np.random.default_rng(seed)
-  whole = jax.eval_shape(_patches, jax.ShapeDtypeStruct((1, *shape), jnp.float32)).shape
+  picture = jax.ShapeDtypeStruct((1, *shape), jnp.float32)
+  whole = jax.eval_shape(lambda x: _patches(_ready(x)), picture).shape
   pixels, channels = int(np.prod(whole)), whole[-1]
   h, w = (-(-side // 4) for side in whole[1:3])
   layers = {
@@ -180,6 +184,21 @@ def _check(images: Any, labels: Any, num_classes: int) -> tuple[np.ndarray, np.n
   return images, labels.astype(np.int32)
 
 
+def _optimizer(steps: int, learning_rate: float) -> optax.GradientTransformation:
+  schedule = optax.cosine_onecycle_schedule(steps, learning_rate, 0.2)
+  return optax.adamw(schedule, weight_decay=1e-3)
+
+
+@partial(jax.jit, static_argnums=(5, 6), donate_argnums=(0, 1))
+def _step(params, opt_state, images, labels, key, steps, learning_rate):
+  first, second = jax.random.split(key)
+  images = _ready(images)
+  images += NOISE * jax.random.normal(first, images.shape)
+  gradient = jax.grad(_loss)(params, images, labels, second)
+  updates, opt_state = _optimizer(steps, learning_rate).update(gradient, opt_state, params)
+  return optax.apply_updates(params, updates), opt_state
+
+
 def train(
   images: Any,
   labels: Any,
@@ -211,26 +230,17 @@ def train(
   order = rng.permutation(len(images))
   held_out, learnt = np.split(order, [len(images) // 10])
   batch_size = min(batch_size, len(learnt))
-  tx = optax.adamw(optax.cosine_onecycle_schedule(steps, learning_rate, 0.2), weight_decay=1e-3)
-
-  @partial(jax.jit, donate_argnums=(0, 1))
-  def step(params, opt_state, pictures, classes, key):
-    first, second = jax.random.split(key)
-    pictures = _as_float(pictures)
-    pictures += NOISE * jax.random.normal(first, pictures.shape)
-    gradient = jax.grad(_loss)(params, pictures, classes, second)
-    updates, opt_state = tx.update(gradient, opt_state, params)
-    return optax.apply_updates(params, updates), opt_state
-
   params = _init(images.shape[1:], num_classes, seed)
-  opt_state = tx.init(params)
+  opt_state = _optimizer(steps, learning_rate).init(params)
   keys = jax.random.split(jax.random.key(seed, impl='rbg'), steps)
   queue = np.zeros(0, np.int64)
   for i in range(steps):
     while len(queue) < batch_size:
       queue = np.concatenate([queue, rng.permutation(learnt)])
     batch, queue = np.split(queue, [batch_size])
-    params, opt_state = step(params, opt_state, images[batch], labels[batch], keys[i])
+    params, opt_state = _step(
+      params, opt_state, images[batch], labels[batch], keys[i], steps, learning_rate
+    )
   trained = Classifier(jax.device_get(params), 0.0)
   accuracy = float(np.mean(predict(trained, images[held_out]) == labels[held_out]))
   return trained._replace(accuracy=accuracy)
@@ -238,7 +248,7 @@ def train(
 
 @jax.jit
 def _forward(params: dict[str, Any], images: jax.Array) -> tuple[jax.Array, jax.Array]:
-  found = _embed(params, _as_float(images))
+  found = _embed(params, _ready(images))
   return found, jnp.argmax(_logits(params, found), 1).astype(jnp.int32)
 
 
@@ -309,8 +319,17 @@ def cached(
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
     pass  # not there yet, or damaged
   trained = train(images, labels, num_classes, seed, **settings)
-  os.makedirs(cache_dir, exist_ok=True)
-  handle, temporary = tempfile.mkstemp(dir=cache_dir, suffix='.tmp')
+  try:
+    _write(path, trained)
+  except OSError as error:
+    warnings.warn(f'cannot keep the classifier in {cache_dir}: {error}', stacklevel=2)
+  return trained
+
+
+def _write(path: str, trained: Classifier) -> None:
+  """Writes a neighbour of the path and renames it: readers never see half a file."""
+  os.makedirs(os.path.dirname(path), exist_ok=True)
+  handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), suffix='.tmp')
   try:
     with os.fdopen(handle, 'wb') as file:
       np.savez(file, accuracy=trained.accuracy, **trained.params)
@@ -318,4 +337,3 @@ def cached(
   except BaseException:
     os.unlink(temporary)
     raise
-  return trained
