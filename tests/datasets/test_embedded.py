@@ -64,6 +64,15 @@ def test_emoji_pairs_join_the_two_styles(resolution):
     assert middle[0] > middle[1] + 50 and middle[0] > middle[2] + 50  # the apple is red
 
 
+def test_emoji_of_32_are_averages_of_those_of_64():
+  small, large = (
+    datasets.load('embedded', 'noto_emoji', resolution=r).arrays['image'].astype(float)
+    for r in (32, 64)
+  )
+  means = large.reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))
+  assert abs(small - means).max() <= 0.5
+
+
 def test_fashion_mnist_has_a_thousand_of_each_class():
   fashion = datasets.load('embedded', 'fashion_mnist_10k')
   assert fashion.image_shape == (28, 28, 1)
