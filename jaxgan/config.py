@@ -6,7 +6,7 @@ only goes into `config.game`, the keyword arguments of that model's `make`.
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -33,7 +33,7 @@ FIELDS: dict[str, Field] = {
   'seed': Field(0, 'of parameters, latents and the order of the data', 0),
   'total_steps': Field(1000, 'train steps; one step updates every player', 1),
   'steps_per_call': Field(1, 'train steps in one compiled call (unrolled on the CPU)', 1),
-  'batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
+  'data.batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
   'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
   'data.name': Field('', 'which data set of that source'),
@@ -67,7 +67,7 @@ OPEN = {
   'updates': 'player -> updates per train step (1 where not named)',
   'evaluators': 'file name in jaxgan/evaluators -> every, and its own options',
 }
-_SMOKE = {'total_steps': 4, 'batch_size': 4, 'log.every': 2, 'checkpoint.every': 2, 'steps_per_call': 1, 'ema.start': 1}
+_SMOKE = {'total_steps': 4, 'steps_per_call': 1, 'data': {'batch_size': 4}, 'ema': {'start': 1}, 'log': {'every': 2}, 'checkpoint': {'every': 2}}
 
 
 def base() -> ConfigDict:
@@ -78,17 +78,17 @@ def base() -> ConfigDict:
     if section and section not in config:
       config[section] = ConfigDict()
     (config[section] if section else config)[key] = field.default
-  config.smoke = ConfigDict()  # what `smoke` sets beside its own values, as {'game.channels': 2}
+  config.smoke = ConfigDict()  # what `smoke` sets beside its own values: {'game': {'channels': 2}}
   return config
 
 
 def smoke(config: ConfigDict) -> ConfigDict:
-  """A copy that runs in seconds: 4 steps of 4 examples, and what the config's `smoke` section says."""
+  """A copy that runs in seconds: 4 steps of 4 examples, no judges, and what its `smoke` section says."""
   small = config.copy_and_resolve_references()
   with small.unlocked():
-    small.update_from_flattened_dict({**_SMOKE, **dict(config.smoke)})
-    for evaluator in small.evaluators.values():
-      evaluator.every = 4
+    small.update({**_SMOKE})
+    small.update(config.smoke)
+    small.evaluators = {name: {**options, 'every': 4} for name, options in config.evaluators.items() if name == 'samples'}
   return small
 
 
@@ -101,11 +101,11 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
       yield f'{prefix}{key}', value
 
 
-def nearest(word: str, words: Any) -> str:
-  """A hint naming the most similar of the words, or listing them."""
+def nearest(word: str, words: Iterable[str], few: Iterable[str] | None = None) -> str:
+  """A hint naming the most similar of the words, or listing them (or those few of them)."""
   words = sorted(words)
   close = difflib.get_close_matches(word, words, 1, 0.6)
-  return f'did you mean {close[0]!r}?' if close else f'there are: {", ".join(words)}'
+  return f'did you mean {close[0]!r}?' if close else f'there are: {", ".join(sorted(few or words))}'
 
 
 def validate(config: ConfigDict) -> None:
@@ -123,8 +123,8 @@ def validate(config: ConfigDict) -> None:
     if path not in given:
       raise ConfigError(f'config key {path!r} is missing; start from jaxgan.config.base()')
     _check(path, given[path], field)
-  if config.batch_size % config.accumulate:
-    raise ConfigError(f'batch_size={config.batch_size} is not a multiple of accumulate={config.accumulate}; change one of them')
+  if config.data.batch_size % config.accumulate:
+    raise ConfigError(f'data.batch_size={config.data.batch_size} is not a multiple of accumulate={config.accumulate}; change one of them')
   for player, count in config.updates.items():
     if not isinstance(count, int) or count < 1:
       raise ConfigError(f'updates.{player}={count!r}; expected a whole number >= 1')

@@ -1,17 +1,16 @@
 """python -m jaxgan.main --config=configs/biggan.py [--workdir=...] [--config.total_steps=...]: trains."""
 
-import os
 import re
-import sys
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from jaxgan import command
 from jaxgan import config as configs
-from jaxgan.errors import UserError
 
 # jax and everything above it are imported after the flags are known, so that --help and a
 # mistyped flag answer at once.
@@ -40,33 +39,6 @@ def find_config(given: str) -> str:
       return f'{candidate}{colon}{variant}'
   known = {p.stem for folder in config_folders() for p in folder.glob('*.py')}
   raise configs.ConfigError(f'no config file {path!r}; {configs.nearest(Path(path).stem, known)}')
-
-
-def parse(argv: Sequence[str]) -> list[str]:
-  """absl's parser with the user's mistakes as one line.
-
-  Raises:
-    ConfigError: missing file, unknown key, wrong type.
-  """
-  argv = [re.sub(r'^--?config=(.*)$', lambda m: f'--config={find_config(m[1])}', word) for word in argv]
-  try:
-    return flags.FLAGS(argv)
-  except flags.Error as error:
-    raise configs.ConfigError(' '.join(str(error).split())) from error
-  except (AttributeError, KeyError, TypeError) as error:
-    word = next((w for w in argv if w.startswith('--config.') and _unknown(w)), None)
-    if word is None:
-      raise configs.ConfigError(' '.join(str(error).split())) from error
-    path = _path_of(word)
-    raise configs.ConfigError(f'unknown config key {path!r}; {configs.nearest(path, [p for p, _ in configs.flatten(CONFIG.value or configs.base())])}') from error
-
-
-def _path_of(word: str) -> str:
-  return word.removeprefix('--config.').partition('=')[0]
-
-
-def _unknown(word: str) -> bool:
-  return _path_of(word) not in configs.FIELDS
 
 
 def name_of(given: str) -> str:
@@ -128,21 +100,22 @@ def main(argv: Sequence[str]) -> int:
   return 0
 
 
-def guarded(main: Any, argv: Sequence[str]) -> int:
-  """Runs a command; a user's mistake becomes one line on stderr and exit code 2."""
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-  try:
-    return main(parse(argv))
-  except UserError as error:
-    print(f'jaxgan: {" ".join(str(error).split())}', file=sys.stderr)
-    return 2
+def config_argument(word: str) -> str:
+  """The word with the file of a --config= found."""
+  given = re.fullmatch(r'--?config=(.*)', word)
+  return f'--config={find_config(given[1])}' if given else word
+
+
+def config_keys(words: Sequence[str]) -> list[str]:
+  """The keys of the config that the words name."""
+  path, _, variant = next(word for word in words if word.startswith('--config=')).removeprefix('--config=').partition(':')
+  config = runpy.run_path(path)['get_config'](*filter(None, [variant]))
+  return [key for key, _ in configs.flatten(config)]
 
 
 def run() -> None:
   """The console entry."""
-  if {'--help', '-h', '-help'} & set(sys.argv[1:]):
-    print(f'{__doc__}\n\n  --config    {CONFIG.help if hasattr(CONFIG, "help") else ""}\n')
-  sys.exit(guarded(main, sys.argv))
+  command.run(main, __doc__, configs.describe, config_argument, config_keys)
 
 
 if __name__ == '__main__':

@@ -42,7 +42,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   Raises:
     ConfigError, DataError: one line that says what does not fit.
   """
-  options = {k: v for k, v in config.data.items() if k != 'flip'}
+  options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
   dataset = datasets.load(**options) if dataset is None else dataset
   game = models.make(
     config.model, image_shape=dataset.image_shape, num_classes=len(dataset.class_names), **config.game.to_dict()
@@ -73,4 +73,4 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     create = lambda players: TrainState.create(jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players))
     return jax.jit(create)(players)
 
-  return Problem(dataset, game, step, init, train_step.update_order(game, updates), config.batch_size * max(updates.values()))
+  return Problem(dataset, game, step, init, train_step.update_order(game, updates), config.data.batch_size * max(updates.values()))

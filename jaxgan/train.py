@@ -41,7 +41,7 @@ class Trainer:
     self.config, self.workdir = config, workdir
     self.problem = make_problem(config, dataset)
     self.layout = parallel.make_layout(config.parallel.mode, config.parallel.fsdp)
-    parallel.check_batch(config.batch_size // config.accumulate, len(self.layout.devices))
+    parallel.check_batch(config.data.batch_size // config.accumulate, len(self.layout.devices))
     self.first = self.layout.place(self.problem.init(jax.random.key(config.seed)))
     saving = config.checkpoint
     self.checkpoints = Checkpoints(workdir / 'checkpoints', keep=saving.keep, best=saving.best or None, best_mode=saving.mode)
@@ -133,10 +133,10 @@ class Trainer:
           bar.advance(step)
         if called and not leaving:
           players = self.layout.local(self.layout.logical(state).playing())
-          for evaluate in called if jax.process_index() == 0 else ():
-            self.scores = {**self.scores, **evaluate(step, players, step >= total)}
-          if self.scores:
-            writer.write_scalars(step, self.scores)
+          scores = [evaluate(step, players, step >= total) for evaluate in called if jax.process_index() == 0]
+          for score in filter(None, scores):
+            writer.write_scalars(step, score)
+            self.scores = {**self.scores, **score}
         if saving:
           self.save(state, step)
         if leaving:

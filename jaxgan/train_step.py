@@ -91,7 +91,7 @@ def update_player(
   params = players[name]['params']
   updates, opt_state = tx.update(grads, state.opt_state[name], params)
   params = optax.apply_updates(params, updates)
-  metrics = {**metrics, 'grad_norm': optax.global_norm(grads), 'param_norm': optax.global_norm(params)}
+  metrics = {**metrics, 'grad_norm': optax.tree.norm(grads), 'param_norm': optax.tree.norm(params)}
   state = state.replace(
     players={**players, name: {**players[name], 'params': params}},
     opt_state={**state.opt_state, name: opt_state},

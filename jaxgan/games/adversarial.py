@@ -1,7 +1,8 @@
 """The adversarial game: a generator and a discriminator, with loss, penalties and latent as choices."""
 
+import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from flax import linen as nn
 from jaxgan import losses, penalties
 from jaxgan.games import Aux, Game
 from jaxgan.nn import latents, replicas
+from jaxgan.nn.batch_norm import standing_statistics
 from jaxgan.nn.initialize import initialize
 
 Variables = dict[str, Any]
@@ -143,11 +145,42 @@ def adversarial(
   )
 
 
-def standing_statistics(variables: Variables) -> Variables:
-  """Variables whose batch statistics are those gathered in the 'standing' collection."""
-  from jaxgan.nn.batch_norm import standing_statistics as gather
+def from_networks(
+  generator: type[nn.Module], discriminator: type[nn.Module], image_shape: tuple[int, int, int], num_classes: int, **options: Any
+) -> Game:
+  """The adversarial game of two network classes and one flat set of options.
 
-  return gather(variables)
+  Args:
+    generator, discriminator: Linen classes with the fields `resolution` and `num_classes`; the
+      generator also with `dim_z` and `image_channels`.
+    image_shape: (resolution, resolution, channels) of the data.
+    num_classes: of the data; 0 is unconditional.
+    **options: fields of the networks, given to both where both have them; `discriminator_NAME`
+      is the discriminator's alone. Everything else is an argument of `adversarial`. dtype is
+      'float32' or 'bfloat16'.
 
-
-Critic = Callable[[jax.Array], jax.Array]
+  Raises:
+    ValueError: images that are not square, or an option that nobody has.
+  """
+  resolution, width, channels = image_shape
+  if width != resolution:
+    raise ValueError(f'images of {resolution}x{width}; expected squares: set data.resolution')
+  fields = [{f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)]
+  game = {n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY}
+  given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
+  rest: dict[str, Any] = {}
+  for name, value in {'resolution': resolution, 'num_classes': num_classes, **options}.items():
+    value = jnp.dtype(value) if name == 'dtype' else tuple(value) if isinstance(value, list) else value
+    own = name.removeprefix('discriminator_')
+    if name in game - {'num_classes'} and name not in fields[0]:
+      rest[name] = value
+    elif name != own and own in fields[1]:
+      given[1][own] = value
+    elif any(name in f for f in fields):
+      for options_of, f in zip(given, fields):
+        if name in f:
+          options_of.setdefault(name, value)
+    else:
+      raise ValueError(f'no option game.{name}; there are {", ".join(sorted(game | fields[0] | fields[1]))}')
+  networks = generator(**given[0]), discriminator(**given[1])
+  return adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)

@@ -1,9 +1,7 @@
 """The systems, one file per paper: its networks and `make(...) -> Game`. The file name is the registry."""
 
 import importlib
-import inspect
 import pkgutil
-import re
 from typing import Any
 
 from jaxgan.config import ConfigError, nearest
@@ -32,15 +30,5 @@ def make(name: str, *, image_shape: tuple[int, int, int], num_classes: int, **op
   build = importlib.import_module(f'jaxgan.models.{name}').make
   try:
     return build(image_shape=image_shape, num_classes=num_classes, **options)
-  except TypeError as error:  # the options go on to the game's builder, which knows its own
-    option = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if not option:
-      raise
-    known = [
-      p for p in inspect.signature(build).parameters if p not in ('image_shape', 'num_classes')
-    ]
-    raise ConfigError(
-      f'model {name!r} has no option game.{option[1]}; {nearest(option[1], known)}'
-    ) from error
   except ValueError as error:
     raise ConfigError(f'model {name!r}: {error}') from error

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.games import Game
-from jaxgan.games.adversarial import adversarial
+from jaxgan.games.adversarial import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.resample import average_pool, upsample
@@ -320,54 +320,6 @@ def _widths(table: dict[int, Any], resolution: int) -> Any:
   return table[resolution]
 
 
-def make(
-  *,
-  image_shape: tuple[int, int, int],
-  num_classes: int,
-  channels: int = 96,
-  discriminator_channels: int = 0,
-  dim_z: int = 120,
-  shared_dim: int = 128,
-  hierarchical: bool = True,
-  attention: tuple[int, ...] = (64,),
-  spectral: bool = True,
-  num_itrs: int = 1,
-  sn_eps: float = 1e-6,
-  kernel_init: str = 'orthogonal',
-  dtype: str = 'float32',
-  remat: bool = False,
-  **game: Any,
-) -> Game:
-  """The BigGAN game for images of the given shape.
-
-  Args:
-    image_shape: (resolution, resolution, channels).
-    num_classes: of the data; 0 is unconditional.
-    channels, discriminator_channels: width multipliers; 0 gives both networks the same.
-    dim_z, shared_dim, hierarchical, attention, spectral, num_itrs, sn_eps, kernel_init, remat: see
-      `Generator` and `Discriminator`.
-    dtype: 'float32' or 'bfloat16', of the computation.
-    **game: loss, latent and penalties, see `jaxgan.games.adversarial`.
-
-  Raises:
-    ValueError: a shape that no table has.
-  """
-  resolution, width, image_channels = image_shape
-  if width != resolution:
-    raise ValueError(f'images of {resolution}x{width}; expected squares of {", ".join(map(str, GENERATOR_WIDTHS))}')
-  both = {
-    'resolution': resolution,
-    'num_classes': num_classes,
-    'attention': tuple(attention),
-    'spectral': spectral,
-    'num_itrs': num_itrs,
-    'sn_eps': sn_eps,
-    'kernel_init': kernel_init,
-    'dtype': jnp.dtype(dtype),
-    'remat': remat,
-  }
-  generator = Generator(
-    **both, channels=channels, dim_z=dim_z, shared_dim=shared_dim, hierarchical=hierarchical, image_channels=image_channels
-  )
-  discriminator = Discriminator(**both, channels=discriminator_channels or channels)
-  return adversarial(generator, discriminator, dim_z=dim_z, num_classes=num_classes, **game)
+def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:
+  """The BigGAN game for images of the given shape; options as in `from_networks`."""
+  return from_networks(Generator, Discriminator, image_shape, num_classes, **options)

@@ -104,12 +104,15 @@ def initialize(module: nn.Module, key: jax.Array, *args: Any, **kwargs: Any) -> 
   if getattr(module, 'remat', False):
     module = module.clone(remat=False)
   harvest: Variables = {}
+  rngs = lambda key: {'params': key, 'dropout': key}
+  if isinstance(key, jax.core.Tracer):  # under eval_shape or jit there is nothing to gain
+    return module.init(rngs(key), *args, **kwargs)
 
   def trace(*args: Any) -> None:
-    harvest.update(module.init({'params': jax.random.key(0), 'dropout': jax.random.key(0)}, *args, **kwargs))
+    harvest.update(module.init(rngs(jax.random.key(0)), *args, **kwargs))
 
   with _numpy(np.asarray(jax.random.key_data(key)).ravel()):
     jax.eval_shape(trace, *args)
   if all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(harvest)):
     return jax.tree.map(jnp.asarray, harvest)
-  return jax.jit(lambda k, *a: module.init({'params': k, 'dropout': k}, *a, **kwargs))(key, *args)
+  return jax.jit(lambda k, *a: module.init(rngs(k), *a, **kwargs))(key, *args)

@@ -1,0 +1,73 @@
+"""What the commands share: flags, --help without jax, and a user's mistake as one line with exit code 2."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from jaxgan import config as configs
+from jaxgan.errors import UserError
+
+
+def help_text(about: str, details: Callable[[], str] | None) -> str:
+  """The command's first line, its own flags, and the details."""
+  own = flags.FLAGS.flags_by_module_dict().get(sys.argv[0]) or [
+    f for module, found in flags.FLAGS.flags_by_module_dict().items() if 'jaxgan' in module or module == '__main__' for f in found
+  ]
+  lines = [f'  --{f.name:<12} {f.help}' for f in sorted(own, key=lambda f: f.name) if '.' not in f.name]
+  return '\n'.join([about, '', *lines, *(['', details()] if details else [])])
+
+
+def parse(argv: Sequence[str], keys: Callable[[], list[str]] | None = None) -> list[str]:
+  """absl's parser with the user's mistakes as one line; returns the words that are no flags.
+
+  Args:
+    argv: the words, the program first.
+    keys: the config keys that can be set, for the hint after a mistyped one.
+
+  Raises:
+    UserError: unknown flag or config key, wrong type, bad config file.
+  """
+  try:
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    raise UserError(' '.join(str(error).split())) from error
+  except (AttributeError, KeyError) as error:  # ml_collections met a key that is not in the config
+    known = keys() if keys else []
+    for path in (word[1] for word in (re.match(r'--?config\.([\w.]+)', word) for word in argv) if word):
+      if path not in known:
+        section = [k for k in known if k.startswith(path.rpartition('.')[0])]
+        raise UserError(f'unknown config key {path!r}; {configs.nearest(path, known, section)}') from error
+    raise
+
+
+def run(
+  main: Callable[[list[str]], int],
+  about: str | None,
+  details: Callable[[], str] | None = None,
+  argument: Callable[[str], str] = lambda word: word,
+  keys: Callable[[list[str]], list[str]] | None = None,
+) -> None:
+  """Runs a command and exits with its code.
+
+  Args:
+    main: given the words that are no flags, the program first; returns the exit code.
+    about: what --help begins with.
+    details: text that --help ends with.
+    argument: applied to each word before the flags are parsed.
+    keys: from the words to the config keys that can be set.
+  """
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+  words: Any = sys.argv
+  if {'--help', '-h', '-help'} & set(words[1:]):
+    print(help_text(about or '', details))
+    sys.exit(0)
+  try:
+    words = [words[0], *map(argument, words[1:])]
+    sys.exit(main(parse(words, keys and (lambda: keys(words)))))
+  except UserError as error:
+    print(f'jaxgan: {" ".join(str(error).split())}', file=sys.stderr)
+    sys.exit(2)
