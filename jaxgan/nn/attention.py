@@ -20,7 +20,7 @@ class Attention(nn.Module):
   identity. The softmax is float32 whatever the dtype.
 
   Attributes:
-    conv: makes the convolutions, called with `features`, `kernel_size`, `use_bias` and `name`.
+    conv: makes the convolutions, called with `features`, `kernel_size`, `use_bias`, `dtype` and `name`.
     dtype: dtype of the computation.
 
   Source: Zhang et al. 2018, arXiv 1805.08318, after the released code (which pools and leaves out
@@ -34,7 +34,7 @@ class Attention(nn.Module):
   def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     b, h, w, c = x.shape
     project = lambda name, features, value: self.conv(
-      features=features, kernel_size=1, use_bias=False, name=name
+      features=features, kernel_size=1, use_bias=False, dtype=self.dtype, name=name
     )(value, train)
     theta = project('theta', c // 8, x).reshape(b, h * w, -1)
     phi = max_pool(project('phi', c // 8, x)).reshape(b, h * w // 4, -1)
