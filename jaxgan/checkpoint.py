@@ -42,10 +42,6 @@ class CheckpointError(UserError):
   """A checkpoint cannot be used: none is whole, or it does not fit, or it cannot be written."""
 
 
-class _Absent(Exception):
-  """One step was saved without the item that is asked for."""
-
-
 class Checkpoints:
   """The checkpoints of one run.
 
@@ -72,7 +68,7 @@ class Checkpoints:
     self._newest: int | None = None  # the step saved last by this object
     self._tidied = False
     self._saver: ocp.AsyncCheckpointer | None = None
-    self._finisher = concurrent.futures.ThreadPoolExecutor(1, 'checkpoint')
+    self._background = concurrent.futures.ThreadPoolExecutor(1, 'checkpoint')
     self._pending: concurrent.futures.Future | None = None
 
   def save(
@@ -86,8 +82,8 @@ class Checkpoints:
   ) -> None:
     """Saves a step in the background, after the previous save is done.
 
-    The arrays are copied before this returns, so the caller may donate them at once. Older steps
-    are removed only when this one is whole on disk. Every process of a run must call this, and
+    The caller may go on with the state, and donate it, as soon as this returns. Older steps are
+    removed only when this one is whole on disk. Every process of a run must call this, and
     `close` at the end.
 
     Args:
@@ -102,33 +98,31 @@ class Checkpoints:
     """
     self.wait()
     step = int(step)
-    trees = {'state': state} if generator is None else {'state': state, 'generator': generator}
-    items, leaves = {}, {}
-    for item, tree in trees.items():
-      data, described = manifest.describe(manifest.flatten(tree))
-      leaves[item] = manifest.to_json(described)
-      items[item] = ocp.args.PyTreeSave(stored.tree_to_write(data, described))
-    body = {
+    head = {
       'format': _FORMAT,
       'step': step,
       'meta': meta,
       'scores': {name: float(value) for name, value in (scores or {}).items()},
       'best': [self.best, self.best_mode],
-      'leaves': leaves,
     }
     try:
-      body = json.loads(json.dumps(body))  # a copy, as it will be read
+      head = json.loads(json.dumps(head))  # a copy, as it will be read
     except (TypeError, ValueError) as error:
       raise CheckpointError(f'meta of step {step} must hold JSON values only: {error}') from None
-    body['crc'] = manifest.crc_of_json(body)
+    trees = {'state': state} if generator is None else {'state': state, 'generator': generator}
+    held = {item: manifest.hold(manifest.flatten(tree)) for item, tree in trees.items()}
     try:
       self._make_room(step)
       self._newest = step
-      args = ocp.args.Composite(**items, meta=ocp.args.JsonSave(body))
-      self._ensure_saver().save(self.directory / str(step), args=args)
+      if jax.process_count() > 1:  # orbax's barriers are collectives and belong to this thread
+        self._start(step, held, head)
+        self._pending = self._background.submit(self._finish)
+      else:
+        self._pending = self._background.submit(
+          lambda: self._start(step, held, head) or self._finish()
+        )
     except OSError as error:
       raise self._unwritable(step, error) from error
-    self._pending = self._finisher.submit(self._finish)
 
   def restore(self, template: Any) -> tuple[Any, dict[str, Any], int] | None:
     """The newest step that is whole.
@@ -145,6 +139,7 @@ class Checkpoints:
       CheckpointError: the checkpoint's arrays are not those of the template (the first that differ
         are named), or every step is damaged.
     """
+    self.wait()
     leaves, structure = jax.tree_util.tree_flatten_with_path(template)
     targets = {manifest.path_of(keys): leaf for keys, leaf in leaves}
     wanted = {path: manifest.expected(leaf) for path, leaf in targets.items()}
@@ -214,6 +209,7 @@ class Checkpoints:
 
   def best_step(self) -> int | None:
     """The step with the best score, the newest of equals; None where no step has one."""
+    self.wait()
     ranked = self._ranked(self.steps())
     return ranked[0] if ranked else None
 
@@ -257,8 +253,8 @@ class Checkpoints:
     if self._saver is None:
       self._saver = ocp.AsyncCheckpointer(
         ocp.CompositeCheckpointHandler(
-          state=ocp.PyTreeCheckpointHandler(),
-          generator=ocp.PyTreeCheckpointHandler(),
+          state=ocp.PyTreeCheckpointHandler(**stored.FORMAT),
+          generator=ocp.PyTreeCheckpointHandler(**stored.FORMAT),
           meta=ocp.JsonCheckpointHandler(filename=_META_FILE),
         )
       )
@@ -285,6 +281,19 @@ class Checkpoints:
         _move(self.directory / str(step), self.directory / f'{step}{_REPLACED}')
     self._damaged, self._tidied = set(), True
     processes.barrier('checkpoint.make_room')
+
+  def _start(self, step: int, held: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+    """Sums the arrays and hands all to orbax."""
+    items, leaves = {}, {}
+    for item, (data, begun) in held.items():
+      described = manifest.add_sums(data, begun)
+      leaves[item] = manifest.to_json(described)
+      items[item] = ocp.args.PyTreeSave(stored.tree_to_write(data, described))
+    body = {**head, 'leaves': leaves}
+    meta = ocp.args.JsonSave({**body, 'crc': manifest.crc_of_json(body)})
+    self._ensure_saver().save(
+      self.directory / str(step), args=ocp.args.Composite(**items, meta=meta)
+    )
 
   def _finish(self) -> None:
     """Waits for the save under way, then removes what is neither new nor best.
@@ -329,19 +338,15 @@ class Checkpoints:
 
     `check(step, leaves)` raises CheckpointError where the step is not what the caller can use.
     """
-    self.wait()
     passed = []
     for step in processes.first_ones(order):
-      damage, misfit, absent, arrays, body = '', None, False, {}, {}
+      damage, misfit, arrays, body = '', None, {}, {}
       try:
         body = self._meta(step)
         leaves = manifest.from_json(body['leaves'].get(item, []))
-        if not leaves:
-          raise _Absent
-        check(step, leaves)
-        arrays = stored.read_arrays(self._folder(step) / item, leaves)
-      except _Absent:
-        absent = True
+        if leaves:
+          check(step, leaves)
+          arrays = stored.read_arrays(self._folder(step) / item, leaves)
       except stored.Damaged as error:
         damage = str(error)
       except CheckpointError as error:
@@ -349,9 +354,9 @@ class Checkpoints:
       if processes.anywhere(misfit is not None):
         raise misfit or CheckpointError(f'checkpoint {step} cannot be used by another process')
       if not processes.anywhere(bool(damage)):
-        if absent:
-          continue
-        return arrays, body
+        if arrays:
+          return arrays, body
+        continue  # saved without this item
       damage = damage or 'another process could not read it'
       self._damaged.add(step)
       passed.append(f'step {step}: {damage}')

@@ -54,34 +54,44 @@ def nest(flat: Mapping[Path, Any]) -> dict[str, Any]:
   return tree
 
 
-def describe(flat: Mapping[Path, Any]) -> tuple[dict[Path, Any], dict[Path, Leaf]]:
-  """What to write of a state, and its manifest.
+def hold(flat: Mapping[Path, Any]) -> tuple[dict[Path, Any], dict[Path, Leaf]]:
+  """Takes hold of a state's arrays as they are now, and begins its manifest.
 
   Args:
     flat: path -> array, number or typed PRNG key, of any sharding. Where an array is spread over
       several processes, all of them must call this: the sum is over the whole array.
 
   Returns:
-    `(data, leaves)`: NumPy arrays on this host (views where the device shares its memory), or the
-    `jax.Array` itself where this process does not hold all of it; and the manifest.
+    `(data, leaves)`: NumPy arrays on this host, or the `jax.Array` where this process does not have
+    all of it; and the manifest, in which `add_sums` has to put the sums of the former. Arrays on the
+    CPU are not copied: a step that donates one finds it held and leaves it as it is.
   """
-  data, leaves, whole = {}, {}, {}
-  for path, leaf in flat.items():
-    value = jax.random.key_data(leaf) if _is_key(leaf) else leaf
-    key = str(jax.random.key_impl(leaf)) if _is_key(leaf) else None
-    if isinstance(value, jax.Array) and not value.is_fully_addressable:
-      if value.is_fully_replicated:
-        value = value.addressable_data(0)
-      else:
-        gathered = np.asarray(multihost_utils.process_allgather(value, tiled=True))
-        data[path] = value
-        leaves[path] = Leaf(gathered.dtype.name, gathered.shape, crc(gathered), key)
-        continue
-    data[path] = whole[path] = np.asarray(value)
-    leaves[path] = Leaf(whole[path].dtype.name, whole[path].shape, 0, key)
-  for path, total in crcs(whole).items():
-    leaves[path] = leaves[path]._replace(crc=total)
+  values = {p: jax.random.key_data(leaf) if _is_key(leaf) else leaf for p, leaf in flat.items()}
+  for value in values.values():
+    if isinstance(value, jax.Array):
+      value.copy_to_host_async()
+  data, leaves = {}, {}
+  for path, value in values.items():
+    total = 0
+    if isinstance(value, jax.Array) and value.is_fully_addressable:
+      data[path] = whole = np.asarray(value)
+    elif isinstance(value, jax.Array) and value.is_fully_replicated:
+      data[path] = whole = np.asarray(value.addressable_data(0))
+    elif isinstance(value, jax.Array):
+      data[path] = value
+      whole = np.asarray(multihost_utils.process_allgather(value, tiled=True))
+      total = crc(whole)
+    else:
+      data[path] = whole = np.array(value)  # a copy: NumPy arrays can be written to
+    key = str(jax.random.key_impl(flat[path])) if _is_key(flat[path]) else None
+    leaves[path] = Leaf(whole.dtype.name, whole.shape, total, key)
   return data, leaves
+
+
+def add_sums(data: Mapping[Path, Any], leaves: Mapping[Path, Leaf]) -> dict[Path, Leaf]:
+  """The manifest that `hold` began, whole: with the sums of the arrays that are on this host."""
+  totals = crcs({path: array for path, array in data.items() if isinstance(array, np.ndarray)})
+  return {path: leaf._replace(crc=totals.get(path, leaf.crc)) for path, leaf in leaves.items()}
 
 
 def expected(leaf: Any) -> Leaf:
@@ -102,9 +112,9 @@ def expected(leaf: Any) -> Leaf:
 
 
 def differences(found: Mapping[Path, Leaf], wanted: Mapping[Path, Leaf]) -> list[str]:
-  """One phrase for every leaf that is not the same kind of array in both, in order of the paths."""
+  """One phrase for every leaf that is not the same kind of array in both, in `wanted`'s order."""
   phrases = []
-  for path in sorted({*found, *wanted}):
+  for path in [*wanted, *(path for path in found if path not in wanted)]:
     have, want = found.get(path), wanted.get(path)
     if have is None or want is None or have.kind != want.kind:
       there = have.kind if have else 'absent'
