@@ -1,5 +1,6 @@
 """BigGAN and BigGAN-deep against numbers recorded from the authors' PyTorch code (golden/biggan)."""
 
+import functools
 from pathlib import Path
 
 import jax
@@ -54,6 +55,10 @@ CASES = {
 }
 
 
+# Unoptimised programs, which the other tests use, sum naively and lose a digit.
+jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 3})
+
+
 def images(x):
   """NCHW to NHWC."""
   return np.transpose(x, (0, 2, 3, 1))
@@ -78,6 +83,7 @@ class Case:
     """The arrays under a prefix, which is taken off."""
     return {k.removeprefix(prefix): v for k, v in self.numbers.items() if k.startswith(prefix)}
 
+  @functools.cache  # noqa: B019  the case lives as long as the module's tests
   def network(self, which, *over):
     """(module, variables) of 'G' or 'D' in the first state, overwritten by the named groups."""
     build = biggan_pytorch.generator if which == 'G' else biggan_pytorch.discriminator
@@ -104,9 +110,9 @@ def state_of(variables):
 def test_eval(case):
   g, gv = case.network('G')
   d, dv = case.network('D')
-  image = jax.jit(g.apply)(gv, case.z, case.y)
+  image = jit(g.apply)(gv, case.z, case.y)
   close(image, images(case.numbers['eval/img']))
-  logits = jax.jit(d.apply)
+  logits = jit(d.apply)
   close(logits(dv, image, case.y), case.numbers['eval/d_fake'][:, 0])
   close(logits(dv, case.real, case.dy), case.numbers['eval/d_real'][:, 0])
 
@@ -116,7 +122,7 @@ def test_generator_step(case):
   g, gv = case.network('G')
   d, dv = case.network('D')
 
-  @jax.jit
+  @jit
   def step(params):
     def loss(params):
       image, g1 = g.apply({**gv, 'params': params}, case.z, case.y, train=True, mutable=STATE)
@@ -138,11 +144,11 @@ def test_discriminator_step(case):
   """The second forward: fakes and reals as one batch, gradients of parameters and input, new state."""
   g, gv = case.network('G', 'G1/')
   d, dv = case.network('D', 'D1/')
-  image, _ = jax.jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
+  image, _ = jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
   close(image, images(case.numbers['train2/img']))
   labels = jnp.concatenate([case.y, case.dy])
 
-  @jax.jit
+  @jit
   def step(params, x):
     def loss(params, x):
       logits, d2 = d.apply({**dv, 'params': params}, x, labels, train=True, mutable=STATE)
@@ -164,23 +170,21 @@ def test_eval_after_training(case):
   """Evaluation from the moved states, which use neither the stored sigma nor batch statistics."""
   g, gv = case.network('G', 'G1/')
   d, dv = case.network('D', 'D1/', 'D2/')
-  _, g2 = jax.jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
-  image = jax.jit(g.apply)({**gv, **g2}, case.z, case.y)
+  _, g2 = jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
+  image = jit(g.apply)({**gv, **g2}, case.z, case.y)
   close(image, images(case.numbers['eval2/img']))
-  close(jax.jit(d.apply)(dv, image, case.y), case.numbers['eval2/d'][:, 0])
+  close(jit(d.apply)(dv, image, case.y), case.numbers['eval2/d'][:, 0])
 
 
 def test_orthogonal_penalty(case):
-  """Its gradient on raw kernels is what the reference adds."""
+  """Its gradient on raw kernels is what the reference adds, here at strength 1 (recorded at 1e-4)."""
   _, gv = case.network('G')
-  gradient = jax.grad(orthogonal)(gv['params'], beta=1e-4)
-  recorded = case.part('ortho_grad/')
-  assert len(recorded) >= 2
+  gradient = jax.grad(orthogonal)(gv['params'], beta=1.0)
+  recorded = {k: 1e4 * v for k, v in case.part('ortho_grad/').items()}
   filled = {k: recorded.get(k, np.zeros_like(v)) for k, v in case.part('G0/').items()}
-  build = {'deep': case.deep, **case.args[0]}
-  theirs = biggan_pytorch.generator(filled, **build)[1]['params']
-  mask = biggan_pytorch.generator(
-    {k: np.full_like(v, k in recorded) for k, v in filled.items()}, **build
-  )[1]['params']
-  close(jax.tree.map(jnp.multiply, gradient, mask), theirs)
+  _, theirs = biggan_pytorch.generator(filled, deep=case.deep, **case.args[0])
+  compared = jax.tree.map(
+    lambda t, g: t.any() and (close(g, t) or True), theirs['params'], gradient
+  )
+  assert sum(map(bool, jax.tree.leaves(compared))) == len(recorded) >= 2
   assert not np.any(gradient.get('shared', {}).get('embedding', 0))
