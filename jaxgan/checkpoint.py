@@ -116,11 +116,8 @@ class Checkpoints:
       self._newest = step
       if jax.process_count() > 1:  # orbax's barriers are collectives and belong to this thread
         self._start(step, held, head)
-        self._pending = self._background.submit(self._finish)
-      else:
-        self._pending = self._background.submit(
-          lambda: self._start(step, held, head) or self._finish()
-        )
+        held = {}
+      self._pending = self._background.submit(self._finish, step, held, head)
     except OSError as error:
       raise self._unwritable(step, error) from error
 
@@ -295,13 +292,14 @@ class Checkpoints:
       self.directory / str(step), args=ocp.args.Composite(**items, meta=meta)
     )
 
-  def _finish(self) -> None:
-    """Waits for the save under way, then removes what is neither new nor best.
+  def _finish(self, step: int, held: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+    """Starts the save unless it has been, waits for it, then removes what is neither new nor best.
 
     Not in orbax's post_finalization_callback, which runs before the new step has its name.
     """
-    assert self._saver is not None
-    self._saver.wait_until_finished()
+    if held:
+      self._start(step, held, head)
+    self._ensure_saver().wait_until_finished()
     if jax.process_index() != 0:
       return
     steps = self.steps()

@@ -70,7 +70,8 @@ def hold(flat: Mapping[Path, Any]) -> tuple[dict[Path, Any], dict[Path, Leaf]]:
   for value in values.values():
     if isinstance(value, jax.Array):
       value.copy_to_host_async()
-  data, leaves = {}, {}
+  data: dict[Path, Any] = {}
+  leaves = {}
   for path, value in values.items():
     total = 0
     if isinstance(value, jax.Array) and value.is_fully_addressable:
@@ -172,7 +173,7 @@ def crcs(arrays: Mapping[Path, np.ndarray]) -> dict[Path, int]:
 
 def crc(array: np.ndarray) -> int:
   """The crc32 of an array's bytes in C order."""
-  return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+  return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def to_json(leaves: Mapping[Path, Leaf]) -> list[list[Any]]:

@@ -64,17 +64,17 @@ def read_arrays(
     Damaged: a file is missing or broken, or an array is not what was written.
   """
   base = {'driver': 'file', 'path': f'{folder}/'} if '://' not in str(folder) else f'{folder}/'
-  arrays, reading = {}, {}
+  arrays, opening = {}, {}
   for path, leaf in leaves.items():
     if not _has_elements(leaf):
       arrays[path] = np.zeros(leaf.shape, np.dtype(leaf.dtype))
       continue
     name = '.'.join(_escape(path)) + '/'
     spec = {'driver': 'zarr', 'kvstore': {'driver': 'ocdbt', 'base': base, 'path': name}}
-    reading[path] = tensorstore.open(spec, read=True, open=True)
+    opening[path] = tensorstore.open(spec, read=True, open=True)
   try:
-    reading = {path: future.result().read() for path, future in reading.items()}
-    arrays |= {path: future.result() for path, future in reading.items()}
+    reading = {path: store.result().read() for path, store in opening.items()}
+    arrays |= {path: array.result() for path, array in reading.items()}
   except MemoryError:
     raise
   except Exception as error:  # tensorstore raises ValueError, OSError or a bare Exception

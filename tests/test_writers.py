@@ -35,7 +35,8 @@ def test_scalars_reach_both_files(tmp_path):
   writer = writers.make_writer(tmp_path)
   writer.write_scalars(1, {'loss': jnp.float32(0.5), 'rate': 3})
   writer.write_scalars(2, {'loss': np.float64(0.25), 'bad': float('nan'), 'worse': -np.inf})
-  writer.write_scalars(2, {'score': 7.0})
+  writer.write_scalars(2, {'score': 1234567.25})
+  writer.write_scalars(2, {'score': 7.0})  # a shorter line over a longer one
   writer.close()
   assert [json.loads(line) for line in lines(tmp_path)] == [
     {'step': 1, 'loss': 0.5, 'rate': 3.0},
