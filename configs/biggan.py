@@ -47,7 +47,8 @@ def get_config(variant: str = '') -> ConfigDict:
   {'': pixel_faces, 'fashion_mnist': fashion_mnist, 'cifar10': cifar10}.get(variant, imagenet128)(config)
   if variant == 'imagenet128_deep':
     # Deeper blocks with bottlenecks, one z for all of them, two D steps at half the learning rates.
-    config.game.update(channels=128, dim_z=128)
+    config.game.update(channels=128, dim_z=128, depth=2)
+    del config.game.hierarchical  # every block gets the whole of z
     config.updates.discriminator = 2
     config.optimizer = adam(5e-5, 2e-4)
   return config
@@ -110,4 +111,7 @@ def imagenet128(config: ConfigDict) -> None:
   config.ema.decay, config.ema.start = 0.9999, 20_000
   config.log.every, config.checkpoint.every = 100, 1000
   config.evaluators = {'samples': {'every': 1000}, 'spectra': {'every': 10_000}}
-  config.smoke.update(data={'source': 'embedded', 'name': 'pixel_faces', 'in_memory': True}, game={'channels': 4, 'dim_z': 6})
+  config.smoke.update(
+    data={'source': 'embedded', 'name': 'pixel_faces', 'resolution': 16, 'in_memory': True},
+    game={'channels': 4, 'dim_z': 6, 'attention': (8,)},
+  )

@@ -158,12 +158,13 @@ class Checkpoints:
     return jax.tree_util.tree_unflatten(structure, placed), body['meta'], body['step']
 
   def restore_generator(
-    self, which: str | int = 'latest'
+    self, which: str | int = 'latest', live: bool = False
   ) -> tuple[dict[str, Any], dict[str, Any], int]:
     """The generator's variables alone, without template or training code.
 
     Args:
       which: 'latest', 'best' (by the score that the run kept its best by), or the number of a step.
+      live: the `players` of the training state instead of what was saved as generator.
 
     Returns:
       `(variables, meta, step)`: a nested dict of NumPy arrays. Damaged steps are passed over with a
@@ -191,10 +192,12 @@ class Checkpoints:
       raise CheckpointError(
         f"no checkpoint {which!r} in {self.directory}; it has {known}, 'latest' and 'best'"
       )
-    found = self._first_whole(order, 'generator', lambda step, leaves: None)
+    found = self._first_whole(order, 'state' if live else 'generator', lambda step, leaves: None)
     if found is None:
       raise CheckpointError(f'no checkpoint in {self.directory} was saved with a generator')
     arrays, body = found
+    if live:
+      arrays = {path[1:]: array for path, array in arrays.items() if path[0] == 'players'}
     return manifest.nest(arrays), body['meta'], body['step']
 
   def steps(self) -> list[int]:

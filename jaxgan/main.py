@@ -17,6 +17,7 @@ from jaxgan import config as configs
 CONFIG = config_flags.DEFINE_config_file(
   'config', None, 'file in configs/, with a variant after a colon: configs/biggan.py:fashion_mnist', lock_config=True
 )
+SMOKE = flags.DEFINE_bool('smoke', False, 'shrink the config to seconds, to see whether everything works')
 WORKDIR = flags.DEFINE_string('workdir', None, 'where everything is written [runs/<config>]')
 
 
@@ -87,16 +88,17 @@ def main(argv: Sequence[str]) -> int:
     raise configs.ConfigError(f'unexpected argument {argv[1]!r}; flags look like --config.batch_size=64')
   if CONFIG.value is None:
     raise configs.ConfigError('no config given; try --config=configs/biggan.py')
-  configs.validate(CONFIG.value)
-  workdir = Path(WORKDIR.value or Path('runs') / name_of(flags.FLAGS['config'].config_filename))
+  config = configs.smoke(CONFIG.value) if SMOKE.value else CONFIG.value
+  name = name_of(flags.FLAGS['config'].config_filename) + '-smoke' * SMOKE.value
+  workdir = Path(WORKDIR.value or Path('runs') / name)
   from jaxgan import progress, train
 
-  summary = train.train(CONFIG.value, workdir)
+  summary = train.train(config, workdir)
   if summary['signal']:
     name = {2: 'SIGINT', 15: 'SIGTERM'}[summary['signal']]
     progress.say(f'{name}: saved step {summary["step"]} in {workdir}; the same command goes on from there')
     return 128 + summary['signal']
-  progress.say(*last_word(workdir, CONFIG.value, summary))
+  progress.say(*last_word(workdir, config, summary))
   return 0
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from jaxgan import config as configs
-from jaxgan import datasets, evaluators, parallel, plots, progress, writers
+from jaxgan import datasets, evaluators, parallel, plots, processes, progress, writers
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.errors import UserError
 from jaxgan.interrupt import Interrupt
@@ -68,11 +68,11 @@ class Trainer:
       progress.say(f'  going on with another config than the checkpoint was made with: {"; ".join(changed)}')
     return self.layout.place(state), step
 
-  def save(self, state: Any, step: int) -> None:
-    """Starts an asynchronous checkpoint of a state known to be finite."""
+  def save(self, state: Any, step: int, scores: dict[str, float]) -> None:
+    """Starts an asynchronous checkpoint of a state known to be finite, with the scores of just this step."""
     if step != self.saved:
       logical = self.layout.logical(state)
-      self.checkpoints.save(step, logical, meta=self.meta(), generator=logical.ema or logical.players, scores=self.scores)
+      self.checkpoints.save(step, logical, meta=self.meta(), generator=logical.ema or logical.players, scores=scores)
       self.saved = step
 
   def feed(self, start: int) -> Iterator[tuple[int, Any]]:
@@ -124,7 +124,7 @@ class Trainer:
         due = lambda n: every(step, n, total, stride)  # noqa: B023  called within this turn
         leaving = interrupt.seen()
         logging, saving = due(config.log.every), due(config.checkpoint.every) or leaving
-        called = [evaluate for n, evaluate in judges if due(n)]
+        called, fresh = [evaluate for n, evaluate in judges if due(n)], {}
         if logging or saving or called:
           row = self.flush(pending)
           bar.advance(step, {name.replace('discriminator', 'D').replace('generator', 'G'): row[name] for name in row if name.endswith('/loss')})
@@ -133,12 +133,14 @@ class Trainer:
           bar.advance(step)
         if called and not leaving:
           players = self.layout.local(self.layout.logical(state).playing())
-          scores = [evaluate(step, players, step >= total) for evaluate in called if jax.process_index() == 0]
-          for score in filter(None, scores):
+          for evaluate in called if jax.process_index() == 0 else ():
+            score = evaluate(step, players, step >= total)
             writer.write_scalars(step, score)
-            self.scores = {**self.scores, **score}
+            fresh |= score
+          self.scores |= fresh
+          saving = saving or processes.anywhere(config.checkpoint.best in fresh)
         if saving:
-          self.save(state, step)
+          self.save(state, step, fresh)
         if leaving:
           break
     finally:

@@ -248,7 +248,7 @@ def _convert(
   shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
   variables: dict[str, Any] = {}
   used, missing, wrong = set(), [], []
-  for collection, tree in shapes.items():
+  for collection, tree in sorted(shapes.items(), key=lambda item: item[0] != 'params'):
     flat, structure = jax.tree_util.tree_flatten_with_path(tree)
     leaves = []
     for keys, shape in flat:
@@ -263,7 +263,8 @@ def _convert(
       value = np.concatenate(parts) if path[-1] in ('u', 'sv') else parts[0]
       used.update(sources)
       if value.shape != shape.shape:
-        wrong.append(f'{name} (as {value.shape}, expected {shape.shape})')
+        expected = _their_shape(shape.shape, path[-1])
+        wrong.append(f'{name} {_their_shape(value.shape, path[-1])} for {expected}')
       leaves.append(jnp.asarray(value))
     if not missing:
       variables[collection] = jax.tree_util.tree_unflatten(structure, leaves)
@@ -273,7 +274,9 @@ def _convert(
   if superfluous:
     raise WeightsError(f'weights that these arguments have no place for: {_listed(superfluous)}')
   if wrong:
-    raise WeightsError(f'weights of another shape than these arguments ask for: {_listed(wrong)}')
+    raise WeightsError(
+      f'weights of another shape than these arguments ask for: {_listed(wrong, 3)}'
+    )
   return variables
 
 
@@ -289,6 +292,11 @@ def _layout(value: np.ndarray, leaf: str, bottom: int) -> np.ndarray:
   if leaf == 'kernel' and value.ndim == 4:
     return value.transpose(2, 3, 1, 0)
   return value.T if leaf == 'kernel' else value
+
+
+def _their_shape(shape: tuple[int, ...], leaf: str) -> tuple[int, ...]:
+  """The shape of one of our arrays as the reference has it: [out, in, ...]."""
+  return shape[:-3:-1] + shape[:-2] if leaf == 'kernel' else shape
 
 
 def _strip(state_dict: Mapping[str, Any]) -> dict[str, Any]:
