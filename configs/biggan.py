@@ -39,12 +39,16 @@ def adam(generator: float, discriminator: float) -> ConfigDict:
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
   if variant not in VARIANTS:
-    raise configs.ConfigError(f'configs/biggan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}')
+    raise configs.ConfigError(
+      f'configs/biggan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
   config = configs.base()
   config.model = 'biggan_deep' if variant.endswith('_deep') else 'biggan'
   config.game.update(loss='hinge', shared_dim=128, hierarchical=True, dtype='float32', remat=False)
   config.smoke = {'game': {'channels': 2, 'shared_dim': 4}}
-  {'': pixel_faces, 'fashion_mnist': fashion_mnist, 'cifar10': cifar10}.get(variant, imagenet128)(config)
+  {'': pixel_faces, 'fashion_mnist': fashion_mnist, 'cifar10': cifar10}.get(variant, imagenet128)(
+    config
+  )
   if variant == 'imagenet128_deep':
     # Deeper blocks with bottlenecks, one z for all of them, two D steps at half the learning rates.
     config.game.update(channels=128, dim_z=128, depth=2)

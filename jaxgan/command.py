@@ -15,9 +15,14 @@ from jaxgan.errors import UserError
 def help_text(about: str, details: Callable[[], str] | None) -> str:
   """The command's first line, its own flags, and the details."""
   own = flags.FLAGS.flags_by_module_dict().get(sys.argv[0]) or [
-    f for module, found in flags.FLAGS.flags_by_module_dict().items() if 'jaxgan' in module or module == '__main__' for f in found
+    f
+    for module, found in flags.FLAGS.flags_by_module_dict().items()
+    if 'jaxgan' in module or module == '__main__'
+    for f in found
   ]
-  lines = [f'  --{f.name:<12} {f.help}' for f in sorted(own, key=lambda f: f.name) if '.' not in f.name]
+  lines = [
+    f'  --{f.name:<12} {f.help}' for f in sorted(own, key=lambda f: f.name) if '.' not in f.name
+  ]
   return '\n'.join([about, '', *lines, *(['', details()] if details else [])])
 
 
@@ -37,10 +42,14 @@ def parse(argv: Sequence[str], keys: Callable[[], list[str]] | None = None) -> l
     raise UserError(' '.join(str(error).split())) from error
   except (AttributeError, KeyError) as error:  # ml_collections met a key that is not in the config
     known = keys() if keys else []
-    for path in (word[1] for word in (re.match(r'--?config\.([\w.]+)', word) for word in argv) if word):
+    for path in (
+      word[1] for word in (re.match(r'--?config\.([\w.]+)', word) for word in argv) if word
+    ):
       if path not in known:
         section = [k for k in known if k.startswith(path.rpartition('.')[0])]
-        raise UserError(f'unknown config key {path!r}; {configs.nearest(path, known, section)}') from error
+        raise UserError(
+          f'unknown config key {path!r}; {configs.nearest(path, known, section)}'
+        ) from error
     raise
 
 

@@ -49,14 +49,20 @@ FIELDS: dict[str, Field] = {
   'ema.players': Field(('generator',), 'whose variables are averaged'),
   'ema.decay': Field(0.999, 'of the average, per step', 0.0, 1.0),
   'ema.start': Field(0, 'step before which the average is a plain copy', 0),
-  'parallel.mode': Field('jit', 'jit = sharded over a mesh, pmap = a replica a device', choices=('jit', 'pmap')),
+  'parallel.mode': Field(
+    'jit', 'jit = sharded over a mesh, pmap = a replica a device', choices=('jit', 'pmap')
+  ),
   'parallel.fsdp': Field(False, 'shard parameters and optimiser state over the mesh'),
-  'parallel.distributed': Field('auto', 'join a cluster of processes', choices=('auto', 'on', 'off')),
+  'parallel.distributed': Field(
+    'auto', 'join a cluster of processes', choices=('auto', 'on', 'off')
+  ),
   'log.every': Field(50, 'steps between logged lines', 1),
   'checkpoint.every': Field(500, 'steps between checkpoints', 1),
   'checkpoint.keep': Field(2, 'newest checkpoints that are kept', 1),
   'checkpoint.best': Field('', "score whose best checkpoint is kept as well; '' = none"),
-  'checkpoint.mode': Field('max', 'whether that score is better when larger', choices=('max', 'min')),
+  'checkpoint.mode': Field(
+    'max', 'whether that score is better when larger', choices=('max', 'min')
+  ),
   'retries': Field(3, 'times a run goes back to its last checkpoint after a non-finite number', 0),
   'cache.dir': Field('~/.cache/jaxgan/xla', "compiled programs; '' = none are kept"),
 }
@@ -67,7 +73,14 @@ OPEN = {
   'updates': 'player -> updates per train step (1 where not named)',
   'evaluators': 'file name in jaxgan/evaluators -> every, and its own options',
 }
-_SMOKE = {'total_steps': 4, 'steps_per_call': 1, 'data': {'batch_size': 4}, 'ema': {'start': 1}, 'log': {'every': 2}, 'checkpoint': {'every': 2}}
+_SMOKE = {
+  'total_steps': 4,
+  'steps_per_call': 1,
+  'data': {'batch_size': 4},
+  'ema': {'start': 1},
+  'log': {'every': 2},
+  'checkpoint': {'every': 2},
+}
 
 
 def base() -> ConfigDict:
@@ -88,7 +101,11 @@ def smoke(config: ConfigDict) -> ConfigDict:
   with small.unlocked():
     small.update({**_SMOKE})
     small.update(config.smoke)
-    small.evaluators = {name: {**options, 'every': 4} for name, options in config.evaluators.items() if name == 'samples'}
+    small.evaluators = {
+      name: {**options, 'every': 4}
+      for name, options in config.evaluators.items()
+      if name == 'samples'
+    }
   return small
 
 
@@ -124,13 +141,17 @@ def validate(config: ConfigDict) -> None:
       raise ConfigError(f'config key {path!r} is missing; start from jaxgan.config.base()')
     _check(path, given[path], field)
   if config.data.batch_size % config.accumulate:
-    raise ConfigError(f'data.batch_size={config.data.batch_size} is not a multiple of accumulate={config.accumulate}; change one of them')
+    raise ConfigError(
+      f'data.batch_size={config.data.batch_size} is not a multiple of accumulate={config.accumulate}; change one of them'
+    )
   for player, count in config.updates.items():
     if not isinstance(count, int) or count < 1:
       raise ConfigError(f'updates.{player}={count!r}; expected a whole number >= 1')
   for name, options in config.evaluators.items():
     if not isinstance(options.get('every'), int) or options.every < 1:
-      raise ConfigError(f'evaluators.{name}.every={options.get("every")!r}; expected a whole number of steps >= 1')
+      raise ConfigError(
+        f'evaluators.{name}.every={options.get("every")!r}; expected a whole number of steps >= 1'
+      )
 
 
 def _check(path: str, value: Any, field: Field) -> None:
@@ -138,7 +159,9 @@ def _check(path: str, value: Any, field: Field) -> None:
   if wanted is float and isinstance(value, int) and not isinstance(value, bool):
     value = float(value)
   if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-    raise ConfigError(f'{path}={value!r} is {type(value).__name__}; expected {wanted.__name__}: {field.doc}')
+    raise ConfigError(
+      f'{path}={value!r} is {type(value).__name__}; expected {wanted.__name__}: {field.doc}'
+    )
   low = field.low is not None and value < field.low
   high = field.high is not None and not value <= field.high
   if low or high:
@@ -150,7 +173,9 @@ def _check(path: str, value: Any, field: Field) -> None:
 
 def describe() -> str:
   """All shared keys, one line each, for --help."""
-  lines = [f'  --config.{path:<22} {field.doc} [{field.default!r}]' for path, field in FIELDS.items()]
+  lines = [
+    f'  --config.{path:<22} {field.doc} [{field.default!r}]' for path, field in FIELDS.items()
+  ]
   return '\n'.join([*lines, *(f'  --config.{name + ".*":<22} {doc}' for name, doc in OPEN.items())])
 
 

@@ -15,9 +15,14 @@ from jaxgan import config as configs
 # jax and everything above it are imported after the flags are known, so that --help and a
 # mistyped flag answer at once.
 CONFIG = config_flags.DEFINE_config_file(
-  'config', None, 'file in configs/, with a variant after a colon: configs/biggan.py:fashion_mnist', lock_config=True
+  'config',
+  None,
+  'file in configs/, with a variant after a colon: configs/biggan.py:fashion_mnist',
+  lock_config=True,
 )
-SMOKE = flags.DEFINE_bool('smoke', False, 'shrink the config to seconds, to see whether everything works')
+SMOKE = flags.DEFINE_bool(
+  'smoke', False, 'shrink the config to seconds, to see whether everything works'
+)
 WORKDIR = flags.DEFINE_string('workdir', None, 'where everything is written [runs/<config>]')
 
 
@@ -34,7 +39,10 @@ def find_config(given: str) -> str:
     ConfigError: there is no such file; the message names the nearest one.
   """
   path, colon, variant = given.partition(':')
-  candidates = [Path(path), *(folder / Path(path).with_suffix('.py').name for folder in config_folders())]
+  candidates = [
+    Path(path),
+    *(folder / Path(path).with_suffix('.py').name for folder in config_folders()),
+  ]
   for candidate in candidates:
     if candidate.is_file():
       return f'{candidate}{colon}{variant}'
@@ -85,7 +93,9 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
 def main(argv: Sequence[str]) -> int:
   """Trains what the flags say; returns the exit code."""
   if len(argv) > 1:
-    raise configs.ConfigError(f'unexpected argument {argv[1]!r}; flags look like --config.batch_size=64')
+    raise configs.ConfigError(
+      f'unexpected argument {argv[1]!r}; flags look like --config.batch_size=64'
+    )
   if CONFIG.value is None:
     raise configs.ConfigError('no config given; try --config=configs/biggan.py')
   config = configs.smoke(CONFIG.value) if SMOKE.value else CONFIG.value
@@ -96,7 +106,9 @@ def main(argv: Sequence[str]) -> int:
   summary = train.train(config, workdir)
   if summary['signal']:
     name = {2: 'SIGINT', 15: 'SIGTERM'}[summary['signal']]
-    progress.say(f'{name}: saved step {summary["step"]} in {workdir}; the same command goes on from there')
+    progress.say(
+      f'{name}: saved step {summary["step"]} in {workdir}; the same command goes on from there'
+    )
     return 128 + summary['signal']
   progress.say(*last_word(workdir, config, summary))
   return 0
@@ -110,7 +122,11 @@ def config_argument(word: str) -> str:
 
 def config_keys(words: Sequence[str]) -> list[str]:
   """The keys of the config that the words name."""
-  path, _, variant = next(word for word in words if word.startswith('--config=')).removeprefix('--config=').partition(':')
+  path, _, variant = (
+    next(word for word in words if word.startswith('--config='))
+    .removeprefix('--config=')
+    .partition(':')
+  )
   config = runpy.run_path(path)['get_config'](*filter(None, [variant]))
   return [key for key, _ in configs.flatten(config)]
 

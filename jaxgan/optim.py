@@ -16,7 +16,9 @@ class OptimizerError(UserError):
   """An optimiser that the config asks for and that does not exist."""
 
 
-def learning_rate(value: float, *, schedule: str = 'constant', warmup: int = 0, total_steps: int = 0, hold: int = 0) -> optax.Schedule:
+def learning_rate(
+  value: float, *, schedule: str = 'constant', warmup: int = 0, total_steps: int = 0, hold: int = 0
+) -> optax.Schedule:
   """The learning rate as a function of the number of updates.
 
   Args:
@@ -35,9 +37,15 @@ def learning_rate(value: float, *, schedule: str = 'constant', warmup: int = 0, 
   decay = {
     'constant': lambda: optax.constant_schedule(value),
     'linear': lambda: optax.linear_schedule(value, 0.0, after, hold),
-    'cosine': lambda: optax.join_schedules([optax.constant_schedule(value), optax.cosine_decay_schedule(value, after)], [hold]),
+    'cosine': lambda: optax.join_schedules(
+      [optax.constant_schedule(value), optax.cosine_decay_schedule(value, after)], [hold]
+    ),
   }[schedule]()
-  return optax.join_schedules([optax.linear_schedule(0.0, value, warmup), decay], [warmup]) if warmup else decay
+  return (
+    optax.join_schedules([optax.linear_schedule(0.0, value, warmup), decay], [warmup])
+    if warmup
+    else decay
+  )
 
 
 def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.GradientTransformation:
@@ -66,6 +74,8 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   accepted = [p for p in inspect.signature(make).parameters if p != 'learning_rate']
   for option in options:
     if option not in accepted:
-      raise OptimizerError(f'optimizer {name!r} has no option {option!r}; expected some of {", ".join(accepted)}')
+      raise OptimizerError(
+        f'optimizer {name!r} has no option {option!r}; expected some of {", ".join(accepted)}'
+      )
   tx = make(rate, **options)
   return optax.chain(optax.clip_by_global_norm(clip), tx) if clip else tx

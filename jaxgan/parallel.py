@@ -44,7 +44,9 @@ class Layout(NamedTuple):
   devices: Sequence[Any]
 
 
-def make_layout(mode: str = 'jit', fsdp: bool = False, devices: Sequence[Any] | None = None) -> Layout:
+def make_layout(
+  mode: str = 'jit', fsdp: bool = False, devices: Sequence[Any] | None = None
+) -> Layout:
   """The layout of that name over the given devices (all of them by default).
 
   Raises:
@@ -55,19 +57,26 @@ def make_layout(mode: str = 'jit', fsdp: bool = False, devices: Sequence[Any] | 
     return _jit_layout(devices, fsdp)
   if mode == 'pmap' and not fsdp:
     return _pmap_layout(devices)
-  raise UserError(f"parallel.mode={mode!r} with fsdp={fsdp}; expected mode 'jit' (fsdp or not) or 'pmap' (without fsdp)")
+  raise UserError(
+    f"parallel.mode={mode!r} with fsdp={fsdp}; expected mode 'jit' (fsdp or not) or 'pmap' (without fsdp)"
+  )
 
 
 def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
   mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
-  everywhere, by_example = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(None, AXIS))
+  everywhere, by_example = (
+    NamedSharding(mesh, PartitionSpec()),
+    NamedSharding(mesh, PartitionSpec(None, AXIS)),
+  )
 
   def sharding(x: Any) -> NamedSharding:
     fits = [i for i in range(np.ndim(x)) if np.shape(x)[i] % len(devices) == 0]
     if not fsdp or np.size(x) < FSDP_MIN_SIZE or not fits:
       return everywhere
     axis = max(fits, key=lambda i: np.shape(x)[i])
-    return NamedSharding(mesh, PartitionSpec(*[AXIS if i == axis else None for i in range(axis + 1)]))
+    return NamedSharding(
+      mesh, PartitionSpec(*[AXIS if i == axis else None for i in range(axis + 1)])
+    )
 
   def shardings(state: Any) -> Any:
     return jax.tree.map(sharding, state)
@@ -86,7 +95,9 @@ def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
     return jax.jit(constrained, donate_argnums=0)
 
   def abstract(state: Any) -> Any:
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding(x)), state)
+    return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding(x)), state
+    )
 
   def local(tree: Any) -> Any:
     if len(devices) == 1:
@@ -103,7 +114,9 @@ def _pmap_layout(devices: list[Any]) -> Layout:
 
   def place(state: Any) -> Any:
     copies = lambda x: jnp.broadcast_to(x, (len(local), *x.shape))
-    return jax.pmap(lambda x: x, devices=local if jax.process_count() == 1 else None)(jax.tree.map(copies, state))
+    return jax.pmap(lambda x: x, devices=local if jax.process_count() == 1 else None)(
+      jax.tree.map(copies, state)
+    )
 
   def shard(batch: Any) -> Any:
     by_replica = lambda x: x.reshape((x.shape[0], len(local), -1, *x.shape[2:])).swapaxes(0, 1)
@@ -111,7 +124,11 @@ def _pmap_layout(devices: list[Any]) -> Layout:
 
   def compile(step: Callable[..., Any]) -> Any:
     return jax.pmap(
-      step, axis_name=replicas.AXIS, donate_argnums=0, out_axes=(0, None), devices=devices if jax.process_count() == 1 else None
+      step,
+      axis_name=replicas.AXIS,
+      donate_argnums=0,
+      out_axes=(0, None),
+      devices=devices if jax.process_count() == 1 else None,
     )
 
   def abstract(state: Any) -> Any:
@@ -167,7 +184,9 @@ def check_batch(size: int, devices: int) -> None:
     UserError: it cannot.
   """
   if size % devices:
-    raise UserError(f'batch_size / accumulate = {size} cannot be shared equally by {devices} devices; make it a multiple of {devices}')
+    raise UserError(
+      f'batch_size / accumulate = {size} cannot be shared equally by {devices} devices; make it a multiple of {devices}'
+    )
 
 
 def keep_programs(directory: str) -> None:
@@ -186,7 +205,12 @@ def cost(compiled: Any, steps: int) -> str:
     told.append(f'{analysis["flops"] / steps / 1e9:.3g} GFLOP a step')
   memory = compiled.memory_analysis()
   if memory is not None:
-    held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
+    held = (
+      memory.argument_size_in_bytes
+      + memory.output_size_in_bytes
+      - memory.alias_size_in_bytes
+      + memory.temp_size_in_bytes
+    )
     told.append(f'{held / 2**20:.0f} MiB')
   return ', '.join(told) or 'cost unknown'
 
@@ -194,4 +218,8 @@ def cost(compiled: Any, steps: int) -> str:
 def memory() -> dict[str, float]:
   """Peak memory of the first local device in MiB, where the device tells it."""
   stats = jax.local_devices()[0].memory_stats() or {}
-  return {'device_memory_mib': stats['peak_bytes_in_use'] / 2**20} if 'peak_bytes_in_use' in stats else {}
+  return (
+    {'device_memory_mib': stats['peak_bytes_in_use'] / 2**20}
+    if 'peak_bytes_in_use' in stats
+    else {}
+  )

@@ -45,18 +45,36 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
   dataset = datasets.load(**options) if dataset is None else dataset
   game = models.make(
-    config.model, image_shape=dataset.image_shape, num_classes=len(dataset.class_names), **config.game.to_dict()
+    config.model,
+    image_shape=dataset.image_shape,
+    num_classes=len(dataset.class_names),
+    **config.game.to_dict(),
   )
-  for section, players in (('updates', config.updates), ('optimizer', config.optimizer), ('ema.players', config.ema.players)):
+  for section, players in (
+    ('updates', config.updates),
+    ('optimizer', config.optimizer),
+    ('ema.players', config.ema.players),
+  ):
     for player in players:
       if player not in game.losses:
-        raise ConfigError(f'{section} names {player!r}; the players of {config.model!r} are: {", ".join(game.losses)}')
+        raise ConfigError(
+          f'{section} names {player!r}; the players of {config.model!r} are: {", ".join(game.losses)}'
+        )
   updates = {name: config.updates.get(name, 1) for name in game.losses}
   missing = [name for name in game.losses if name not in config.optimizer]
   if missing:
-    raise ConfigError(f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section')
-  txs = {name: optim.make_optimizer(config.optimizer[name].to_dict(), config.total_steps * updates[name]) for name in game.losses}
-  ema = train_step.Average(tuple(config.ema.players), config.ema.decay, config.ema.start) if config.ema.players else None
+    raise ConfigError(
+      f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section'
+    )
+  txs = {
+    name: optim.make_optimizer(config.optimizer[name].to_dict(), config.total_steps * updates[name])
+    for name in game.losses
+  }
+  ema = (
+    train_step.Average(tuple(config.ema.players), config.ema.decay, config.ema.start)
+    if config.ema.players
+    else None
+  )
   flip = config.data.flip
   step = train_step.make_train_step(
     game,
@@ -70,7 +88,16 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   def init(key: jax.Array) -> TrainState:
     batch = datasets.preprocess(dataset.fetch(np.zeros(1, np.int64)), key)
     players = game.init(jax.random.fold_in(key, 0), batch)
-    create = lambda players: TrainState.create(jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players))
+    create = lambda players: TrainState.create(
+      jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players)
+    )
     return jax.jit(create)(players)
 
-  return Problem(dataset, game, step, init, train_step.update_order(game, updates), config.data.batch_size * max(updates.values()))
+  return Problem(
+    dataset,
+    game,
+    step,
+    init,
+    train_step.update_order(game, updates),
+    config.data.batch_size * max(updates.values()),
+  )

@@ -44,7 +44,9 @@ class Trainer:
     parallel.check_batch(config.data.batch_size // config.accumulate, len(self.layout.devices))
     self.first = self.layout.place(self.problem.init(jax.random.key(config.seed)))
     saving = config.checkpoint
-    self.checkpoints = Checkpoints(workdir / 'checkpoints', keep=saving.keep, best=saving.best or None, best_mode=saving.mode)
+    self.checkpoints = Checkpoints(
+      workdir / 'checkpoints', keep=saving.keep, best=saving.best or None, best_mode=saving.mode
+    )
     self.programs: dict[Any, Any] = {}
     self.retries, self.saved = 0, -1
     self.scores: dict[str, float] = {}
@@ -52,8 +54,17 @@ class Trainer:
   def meta(self) -> dict[str, Any]:
     """What a checkpoint holds beside the state: enough to resume, and to sample without the data."""
     data = self.problem.dataset
-    described = {'name': data.name, 'image_shape': list(data.image_shape), 'class_names': list(data.class_names)}
-    return {'config': json.loads(configs.to_json(self.config)), 'dataset': described, 'retries': self.retries, 'scores': self.scores}
+    described = {
+      'name': data.name,
+      'image_shape': list(data.image_shape),
+      'class_names': list(data.class_names),
+    }
+    return {
+      'config': json.loads(configs.to_json(self.config)),
+      'dataset': described,
+      'retries': self.retries,
+      'scores': self.scores,
+    }
 
   def restore(self) -> tuple[Any, int]:
     """State and step of the newest good checkpoint; a copy of the first state where there is none."""
@@ -65,33 +76,48 @@ class Trainer:
     self.retries = max(self.retries, meta['retries'])
     changed = configs.difference(meta['config'], self.meta()['config'])
     if changed:
-      progress.say(f'  going on with another config than the checkpoint was made with: {"; ".join(changed)}')
+      progress.say(
+        f'  going on with another config than the checkpoint was made with: {"; ".join(changed)}'
+      )
     return self.layout.place(state), step
 
   def save(self, state: Any, step: int, scores: dict[str, float]) -> None:
     """Starts an asynchronous checkpoint of a state known to be finite, with the scores of just this step."""
     if step != self.saved:
       logical = self.layout.logical(state)
-      self.checkpoints.save(step, logical, meta=self.meta(), generator=logical.ema or logical.players, scores=scores)
+      self.checkpoints.save(
+        step, logical, meta=self.meta(), generator=logical.ema or logical.players, scores=scores
+      )
       self.saved = step
 
   def feed(self, start: int) -> Iterator[tuple[int, Any]]:
     """(stride, batches [stride, B, ...] on the devices) from step `start` to the end."""
     total, data = self.config.total_steps, self.problem.dataset
     seed = self.config.seed + NEW_ORDER * self.retries
-    sampler = datasets.Sampler(data.size, self.problem.batch_size, seed, jax.process_index(), jax.process_count())
+    sampler = datasets.Sampler(
+      data.size, self.problem.batch_size, seed, jax.process_index(), jax.process_count()
+    )
     stream = datasets.batches(data, sampler, start)
     for step in range(start, total, self.config.steps_per_call):
       stride = min(self.config.steps_per_call, total - step)
-      yield stride, self.layout.shard(jax.tree.map(lambda *parts: np.stack(parts), *itertools.islice(stream, stride)))
+      yield (
+        stride,
+        self.layout.shard(
+          jax.tree.map(lambda *parts: np.stack(parts), *itertools.islice(stream, stride))
+        ),
+      )
 
   def program(self, step: int, stride: int, state: Any, batches: Any) -> Any:
     """The compiled train step for this stage of the game and this stride."""
     key = (self.problem.game.stage(step), stride)
     if key not in self.programs:
       started = time.monotonic()
-      self.programs[key] = self.layout.compile(several_steps(self.problem.step)).lower(state, batches).compile()
-      progress.say(f'  compiled the step in {time.monotonic() - started:.1f} s: {parallel.cost(self.programs[key], stride)}')
+      self.programs[key] = (
+        self.layout.compile(several_steps(self.problem.step)).lower(state, batches).compile()
+      )
+      progress.say(
+        f'  compiled the step in {time.monotonic() - started:.1f} s: {parallel.cost(self.programs[key], stride)}'
+      )
     return self.programs[key]
 
   def flush(self, pending: list[tuple[int, Any]]) -> dict[str, float]:
@@ -104,11 +130,15 @@ class Trainer:
     for (step, _), metrics in zip(pending, values):
       for offset, index in enumerate(metrics.pop('nonfinite')):
         if index != FINITE:
-          raise NonFinite(f'step {step + offset + 1}: {name_nonfinite(index, self.problem.order)} is not finite')
+          raise NonFinite(
+            f'step {step + offset + 1}: {name_nonfinite(index, self.problem.order)} is not finite'
+          )
     pending.clear()
     return {name: float(np.mean(np.concatenate([m[name] for m in values]))) for name in values[0]}
 
-  def loop(self, state: Any, step: int, writer: Any, judges: list[tuple[int, Any]], interrupt: Interrupt) -> int:
+  def loop(
+    self, state: Any, step: int, writer: Any, judges: list[tuple[int, Any]], interrupt: Interrupt
+  ) -> int:
     """Trains to the end, or until a signal comes; returns the step reached.
 
     Raises:
@@ -127,7 +157,14 @@ class Trainer:
         called, fresh = [evaluate for n, evaluate in judges if due(n)], {}
         if logging or saving or called:
           row = self.flush(pending)
-          bar.advance(step, {name.replace('discriminator', 'D').replace('generator', 'G'): row[name] for name in row if name.endswith('/loss')})
+          bar.advance(
+            step,
+            {
+              name.replace('discriminator', 'D').replace('generator', 'G'): row[name]
+              for name in row
+              if name.endswith('/loss')
+            },
+          )
           writer.write_scalars(step, {**row, 'steps_per_second': bar.rate(), **parallel.memory()})
         else:
           bar.advance(step)
@@ -155,7 +192,14 @@ class Trainer:
     with Interrupt() as interrupt:
       while step < config.total_steps:
         writer = writers.make_writer(self.workdir, resume_step=step or None)
-        context = evaluators.Run(self.problem.game, self.problem.dataset, self.workdir, writer, config.seed, config.data.cache_dir)
+        context = evaluators.Run(
+          self.problem.game,
+          self.problem.dataset,
+          self.workdir,
+          writer,
+          config.seed,
+          config.data.cache_dir,
+        )
         judges = []
         for name, options in config.evaluators.items():
           arguments = options.to_dict()
@@ -169,8 +213,12 @@ class Trainer:
             ) from error
           self.retries += 1
           state, step = self.restore()
-          state = state.replace(key=jax.tree.map(lambda k: jax.random.fold_in(k, self.retries), state.key))
-          progress.say(f'{error}; going back to step {step} with a new order of the data (try {self.retries} of {config.retries})')
+          state = state.replace(
+            key=jax.tree.map(lambda k: jax.random.fold_in(k, self.retries), state.key)
+          )
+          progress.say(
+            f'{error}; going back to step {step} with a new order of the data (try {self.retries} of {config.retries})'
+          )
           continue
         finally:
           writer.close()
@@ -178,15 +226,25 @@ class Trainer:
           break
       self.checkpoints.wait()
     if jax.process_index() == 0:
-      plots.curves(writers.scalars(self.workdir), self.workdir / 'curves.png', title=self.workdir.name)
+      plots.curves(
+        writers.scalars(self.workdir), self.workdir / 'curves.png', title=self.workdir.name
+      )
     self.checkpoints.close()
-    return {'step': step, 'signal': interrupt.number, 'seconds': time.monotonic() - began, 'scores': self.scores}
+    return {
+      'step': step,
+      'signal': interrupt.number,
+      'seconds': time.monotonic() - began,
+      'scores': self.scores,
+    }
 
   def facts(self, step: int) -> dict[str, str]:
     """The lines of the start banner."""
     data, devices = self.problem.dataset, self.layout.devices
     shape = '×'.join(map(str, data.image_shape))
-    sizes = [f'{name} {progress.count(progress.size_of(v["params"]))}' for name, v in self.layout.logical(self.first).players.items()]
+    sizes = [
+      f'{name} {progress.count(progress.size_of(v["params"]))}'
+      for name, v in self.layout.logical(self.first).players.items()
+    ]
     going_on = f', going on from {step}' if step else ''
     return {
       'data': f'{data.name}: {data.size:,} images {shape}, {len(data.class_names) or "no"} classes ({data.notice})',
@@ -197,7 +255,9 @@ class Trainer:
     }
 
 
-def train(config: Any, workdir: str | Path, dataset: datasets.Dataset | None = None) -> dict[str, Any]:
+def train(
+  config: Any, workdir: str | Path, dataset: datasets.Dataset | None = None
+) -> dict[str, Any]:
   """Trains what a config says, going on from the newest checkpoint in the work folder.
 
   Args:

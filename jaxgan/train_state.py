@@ -40,7 +40,9 @@ class TrainState(struct.PyTreeNode):
       players=players,
       opt_state={name: tx.init(players[name]['params']) for name, tx in txs.items()},
       # copies, since the step donates its state and a buffer can be donated once only
-      ema={name: jax.tree.map(lambda x: jnp.array(x, copy=True), players[name]) for name in averaged},
+      ema={
+        name: jax.tree.map(lambda x: jnp.array(x, copy=True), players[name]) for name in averaged
+      },
     )
 
   def playing(self, ema: bool = True) -> dict[str, dict[str, Any]]:

@@ -31,7 +31,9 @@ class Average(NamedTuple):
 
 def split(batch: Any, parts: int, index: Any) -> Any:
   """Part `index` of a batch cut in `parts`, strided so that a sharded batch stays sharded."""
-  pick = lambda x: jax.lax.dynamic_index_in_dim(x.reshape((-1, parts, *x.shape[1:])), index, 1, keepdims=False)
+  pick = lambda x: jax.lax.dynamic_index_in_dim(
+    x.reshape((-1, parts, *x.shape[1:])), index, 1, keepdims=False
+  )
   return jax.tree.map(pick, batch)
 
 
@@ -76,7 +78,9 @@ def update_player(
   gradient = jax.value_and_grad(loss, has_aux=True)
 
   def micro(players, j):
-    part, part_key = (batch, key) if accumulate == 1 else (split(batch, accumulate, j), jax.random.fold_in(key, j))
+    part, part_key = (
+      (batch, key) if accumulate == 1 else (split(batch, accumulate, j), jax.random.fold_in(key, j))
+    )
     (value, aux), grads = gradient(players[name]['params'], players, part, part_key, state.step)
     players = {**players, **{who: {**players[who], **new} for who, new in aux.updates.items()}}
     return players, (grads, {'loss': value, **aux.metrics})
@@ -113,9 +117,14 @@ def name_nonfinite(index: int, order: list[str]) -> str:
 def average(ema: Any, players: Any, step: jax.Array, spec: Average) -> Any:
   """The moving averages after a step; see `Average`."""
   decay = jnp.where(step < spec.start, 0.0, spec.decay)
-  lerp = lambda old, new: (new + decay.astype(new.dtype) * (old - new)) if jnp.issubdtype(new.dtype, jnp.inexact) else new
+  lerp = lambda old, new: (
+    (new + decay.astype(new.dtype) * (old - new)) if jnp.issubdtype(new.dtype, jnp.inexact) else new
+  )
   return {
-    name: {k: jax.tree.map(lerp, ema[name][k], v) if k in spec.collections else v for k, v in players[name].items()}
+    name: {
+      k: jax.tree.map(lerp, ema[name][k], v) if k in spec.collections else v
+      for k, v in players[name].items()
+    }
     for name in ema
   }
 
@@ -157,7 +166,9 @@ def make_train_step(
     for i, name in enumerate(order):
       part = split(batch, parts, turn[name]) if parts > 1 else batch
       turn[name] += 1
-      state, new = update_player(state, name, game.losses[name], txs[name], part, jax.random.fold_in(key, i), accumulate)
+      state, new = update_player(
+        state, name, game.losses[name], txs[name], part, jax.random.fold_in(key, i), accumulate
+      )
       metrics |= new
       for j, check in enumerate(('loss', 'grad_norm', 'param_norm')):
         here = jnp.where(jnp.isfinite(new[f'{name}/{check}']), FINITE, i * len(CHECKS) + j)

@@ -38,7 +38,10 @@ def test_values_out_of_range(path, value, says):
 def test_unknown_and_wrongly_typed_keys():
   config = configs.base()
   config.data.batchsize = 3
-  with pytest.raises(configs.ConfigError, match=r"unknown config key 'data.batchsize'; did you mean 'data.batch_size'"):
+  with pytest.raises(
+    configs.ConfigError,
+    match=r"unknown config key 'data.batchsize'; did you mean 'data.batch_size'",
+  ):
     configs.validate(config)
   config = configs.base()
   with config.ignore_type():
@@ -71,7 +74,10 @@ def test_json_and_difference():
     (('--config=configs/bigan.py',), "did you mean 'biggan'?"),
     (('--config=biggan:fashion',), "has no variant 'fashion'; did you mean 'fashion_mnist'?"),
     (('--config=biggan', '--config.data.batchsize=3'), "did you mean 'data.batch_size'?"),
-    (('--config=biggan', '--config.batch_size=3'), "unknown config key 'batch_size'; did you mean 'data.batch_size'?"),
+    (
+      ('--config=biggan', '--config.batch_size=3'),
+      "unknown config key 'batch_size'; did you mean 'data.batch_size'?",
+    ),
     (('--config=biggan', '--config.data.batch_size=many'), 'batch_size=many'),
     (('--config=biggan', '--config.data.batch_size=-3'), 'batch_size=-3 is out of range'),
     (('--config=biggan', '--config.game.chanels=3'), "did you mean 'game.channels'?"),

@@ -15,7 +15,9 @@ from jaxgan.checkpoint import Checkpoints
 
 FILES = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 # Every variant of every file is built at its full size; these are also trained, in their smoke form.
-VARIANTS = [(path, variant) for path in FILES for variant in runpy.run_path(str(path)).get('VARIANTS', ('',))]
+VARIANTS = [
+  (path, variant) for path in FILES for variant in runpy.run_path(str(path)).get('VARIANTS', ('',))
+]
 TRAINED = [(path, variant) for path, variant in VARIANTS if variant == '' or 'deep' in variant]
 name_of = lambda value: value.stem if isinstance(value, Path) else value or 'default'
 
@@ -29,7 +31,9 @@ def with_sgd(config):
   with config.unlocked():
     if 'dtype' in config.game:
       config.game.dtype = 'float32'
-    config.optimizer = {player: {'name': 'sgd', 'learning_rate': 1e-3} for player in config.optimizer}
+    config.optimizer = {
+      player: {'name': 'sgd', 'learning_rate': 1e-3} for player in config.optimizer
+    }
   return config
 
 
@@ -67,14 +71,20 @@ small = functools.cache(Small)
 def equal(a, b):
   """Whether two trees are bit for bit the same."""
   raw = lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x
-  same = jax.tree.map(lambda x, y: np.array_equal(np.asarray(raw(x)), np.asarray(raw(y)), equal_nan=True), a, b)
+  same = jax.tree.map(
+    lambda x, y: np.array_equal(np.asarray(raw(x)), np.asarray(raw(y)), equal_nan=True), a, b
+  )
   return jax.tree.all(same)
 
 
 @pytest.mark.parametrize('path', FILES, ids=name_of)
 def test_docstring_names_paper_command_and_score(path):
   text = runpy.run_path(str(path))['__doc__']
-  assert 'arXiv' in text and f'python -m jaxgan.main --config=configs/{path.name}' in text and 'score' in text
+  assert (
+    'arXiv' in text
+    and f'python -m jaxgan.main --config=configs/{path.name}' in text
+    and 'score' in text
+  )
 
 
 @pytest.mark.parametrize('path, variant', VARIANTS, ids=name_of)
@@ -83,17 +93,37 @@ def test_builds_at_full_size(path, variant):
   configs.validate(config)
   stand_in = configs.smoke(get_config(path, variant))
   if config.data.source == 'tfds':  # its shape and classes without its pictures
-    shape, classes = {'imagenet2012': ((128, 128, 3), 1000), 'cifar10': ((32, 32, 3), 10), 'fashion_mnist': ((32, 32, 1), 10)}[config.data.name]
-    fetch = lambda i: {'image': np.zeros((len(i), *shape), np.uint8), 'label': np.zeros(len(i), np.int32)}
-    data = datasets.Dataset(config.data.name, 100, shape, tuple(map(str, range(classes))), fetch, None, '')
+    shape, classes = {
+      'imagenet2012': ((128, 128, 3), 1000),
+      'cifar10': ((32, 32, 3), 10),
+      'fashion_mnist': ((32, 32, 1), 10),
+    }[config.data.name]
+    fetch = lambda i: {
+      'image': np.zeros((len(i), *shape), np.uint8),
+      'label': np.zeros(len(i), np.int32),
+    }
+    data = datasets.Dataset(
+      config.data.name, 100, shape, tuple(map(str, range(classes))), fetch, None, ''
+    )
   else:
-    data = datasets.load(**{k: v for k, v in stand_in.data.items() if k not in ('flip', 'batch_size')})
+    data = datasets.load(
+      **{k: v for k, v in stand_in.data.items() if k not in ('flip', 'batch_size')}
+    )
   whole = problem.make_problem(config, data)
   state = jax.eval_shape(whole.init, jax.random.key(0))
-  batch = jax.eval_shape(lambda: {'image': jnp.zeros((whole.batch_size, *data.image_shape), jnp.uint8), 'label': jnp.zeros(whole.batch_size, jnp.int32)})
+  batch = jax.eval_shape(
+    lambda: {
+      'image': jnp.zeros((whole.batch_size, *data.image_shape), jnp.uint8),
+      'label': jnp.zeros(whole.batch_size, jnp.int32),
+    }
+  )
   new, metrics = jax.eval_shape(whole.step, state, batch)
-  assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
-  assert all(x.dtype == jnp.float32 for x in jax.tree.leaves([v['params'] for v in new.players.values()]))
+  assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(
+    lambda x: (x.shape, x.dtype), state
+  )
+  assert all(
+    x.dtype == jnp.float32 for x in jax.tree.leaves([v['params'] for v in new.players.values()])
+  )
   assert all(x.shape == () for x in metrics.values())
 
 
@@ -128,7 +158,9 @@ def test_two_and_two_steps_with_a_restore_between_equal_four(path, variant, tmp_
 @pytest.mark.parametrize('path, variant', TRAINED, ids=name_of)
 def test_updating_one_player_leaves_the_others_alone(path, variant):
   it = small(path, variant)
-  batch = datasets.preprocess(it.problem.dataset.fetch(np.arange(it.config.data.batch_size)), jax.random.key(0))
+  batch = datasets.preprocess(
+    it.problem.dataset.fetch(np.arange(it.config.data.batch_size)), jax.random.key(0)
+  )
   for player, loss in it.problem.game.losses.items():
     tx = problem.optim.make_optimizer(it.config.optimizer[player].to_dict())
     update = jax.jit(functools.partial(train_step.update_player, name=player, loss=loss, tx=tx))

@@ -21,7 +21,9 @@ from tests import tiny
 def tiny_config(**changes):
   config = configs.base()
   config.model, config.total_steps, config.data.batch_size = 'biggan', 12, 4
-  config.optimizer = {p: {'name': 'adam', 'learning_rate': 1e-3} for p in ('generator', 'discriminator')}
+  config.optimizer = {
+    p: {'name': 'adam', 'learning_rate': 1e-3} for p in ('generator', 'discriminator')
+  }
   config.log.every, config.checkpoint.every, config.cache.dir = 2, 4, ''
   config.update_from_flattened_dict(changes)
   return config
@@ -63,7 +65,9 @@ def test_a_run_leaves_what_it_promises_and_resumes_exactly(game, tmp_path):
   train.train(tiny_config(), parts, tiny.dataset())
   for a, b in zip(final_state(whole, 12), final_state(parts, 12)):
     np.testing.assert_array_equal(a, b)
-  exact = lambda found: {r['step']: {k: v for k, v in r.items() if 'per_second' not in k} for r in found if r['step'] > 8}
+  exact = lambda found: {
+    r['step']: {k: v for k, v in r.items() if 'per_second' not in k} for r in found if r['step'] > 8
+  }
   assert exact(rows(whole)) == exact(rows(parts))
 
 
@@ -99,7 +103,10 @@ def test_a_nan_is_named_and_the_run_goes_back_and_gets_through(game, tmp_path, c
   summary = train.train(tiny_config(retries=20), tmp_path, tiny.dataset())
   told = capsys.readouterr().err
   assert summary['step'] == 12
-  assert 'loss of the discriminator (update 1 of 2 in the step) is not finite; going back to step 4' in told
+  assert (
+    'loss of the discriminator (update 1 of 2 in the step) is not finite; going back to step 4'
+    in told
+  )
   assert [r['step'] for r in rows(tmp_path)] == sorted({r['step'] for r in rows(tmp_path)})
   assert all(np.isfinite(v) for row in rows(tmp_path) for v in row.values())
 
@@ -107,8 +114,13 @@ def test_a_nan_is_named_and_the_run_goes_back_and_gets_through(game, tmp_path, c
 def test_a_nan_that_stays_ends_in_one_clear_line(game, tmp_path):
   game['game'] = poisoned((5, 10**6))
   bad = tiny.dataset()
-  bad = bad._replace(fetch=lambda i, fetch=bad.fetch: {**fetch(i), 'label': np.full(len(i), 2, np.int32)})
-  with pytest.raises(train.TrainingError, match=r'^step 6: loss of the discriminator .* gave up after 2 new tries \(retries=2\)') as error:
+  bad = bad._replace(
+    fetch=lambda i, fetch=bad.fetch: {**fetch(i), 'label': np.full(len(i), 2, np.int32)}
+  )
+  with pytest.raises(
+    train.TrainingError,
+    match=r'^step 6: loss of the discriminator .* gave up after 2 new tries \(retries=2\)',
+  ) as error:
     train.train(tiny_config(retries=2), tmp_path, bad)
   assert '\n' not in str(error.value)
   assert Checkpoints(tmp_path / 'checkpoints').steps() == [4]  # nothing bad was ever saved
@@ -125,7 +137,12 @@ def test_a_config_that_does_not_fit_the_checkpoint_is_one_line(game, tmp_path):
 
 COMMAND = [
   *(sys.executable, '-m', 'jaxgan.main', '--config=biggan', '--config.total_steps=100000'),
-  *('--config.game.channels=2', '--config.game.shared_dim=4', '--config.game.dim_z=6', '--config.data.batch_size=2'),
+  *(
+    '--config.game.channels=2',
+    '--config.game.shared_dim=4',
+    '--config.game.dim_z=6',
+    '--config.data.batch_size=2',
+  ),
   *('--config.checkpoint.every=5', '--config.log.every=5'),
   *(f'--config.evaluators.{name}.every=100000' for name in ('samples', 'class_score', 'spectra')),
 ]
@@ -133,7 +150,9 @@ COMMAND = [
 
 def start(workdir, *more):
   environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
-  return subprocess.Popen([*COMMAND, f'--workdir={workdir}', *more], stderr=subprocess.PIPE, text=True, env=environment)
+  return subprocess.Popen(
+    [*COMMAND, f'--workdir={workdir}', *more], stderr=subprocess.PIPE, text=True, env=environment
+  )
 
 
 def wait_for_checkpoint(process, workdir, newer_than=0, limit=240):
@@ -143,7 +162,9 @@ def wait_for_checkpoint(process, workdir, newer_than=0, limit=240):
     if steps and steps[-1] > newer_than:
       return steps[-1]
     time.sleep(0.05)
-  raise AssertionError(f'no checkpoint came: {process.stderr.read() if process.poll() is not None else ""}')
+  raise AssertionError(
+    f'no checkpoint came: {process.stderr.read() if process.poll() is not None else ""}'
+  )
 
 
 def test_sigterm_saves_kill_loses_little_and_damage_is_walked_around(tmp_path):
@@ -172,5 +193,3 @@ def test_sigterm_saves_kill_loses_little_and_damage_is_walked_around(tmp_path):
   process.kill()
   told = process.communicate()[1]
   assert f'going on from {whole[-2]}' in told and str(whole[-1]) in told  # the damaged one is named
-
-

@@ -15,7 +15,10 @@ def quadratic(targets=(3.0, -1.0)):
   """Two players with one number each: a minimises (a - 3)^2, b minimises (b - a)^2."""
 
   def init(key, batch):
-    return {'a': {'params': jnp.zeros(())}, 'b': {'params': jnp.ones(()), 'seen': {'count': jnp.zeros(())}}}
+    return {
+      'a': {'params': jnp.zeros(())},
+      'b': {'params': jnp.ones(()), 'seen': {'count': jnp.zeros(())}},
+    }
 
   def loss_a(params, players, batch, key, step):
     return jnp.mean((params - batch['x']) ** 2), Aux({'a': params})
@@ -50,9 +53,13 @@ def test_updates_come_in_order_and_see_what_was_updated_before():
 def test_an_update_leaves_the_other_player_bit_identical():
   game = quadratic()
   state, txs = start(game)
-  new, _ = train_step.update_player(state, 'a', game.losses['a'], txs['a'], batch(), jax.random.key(1))
+  new, _ = train_step.update_player(
+    state, 'a', game.losses['a'], txs['a'], batch(), jax.random.key(1)
+  )
   assert new.players['a']['params'] != state.players['a']['params']
-  assert jax.tree.all(jax.tree.map(lambda x, y: (x == y).all(), new.players['b'], state.players['b']))
+  assert jax.tree.all(
+    jax.tree.map(lambda x, y: (x == y).all(), new.players['b'], state.players['b'])
+  )
   assert new.step == state.step
 
 
@@ -87,7 +94,9 @@ def test_average_is_a_copy_before_its_start_and_lerps_after():
   two, _ = step(one, batch())
   expected = 0.9 * one.players['a']['params'] + 0.1 * two.players['a']['params']
   assert np.isclose(two.ema['a']['params'], expected)
-  assert two.ema['b']['seen']['count'] == two.players['b']['seen']['count'] == 8  # copied, not averaged
+  assert (
+    two.ema['b']['seen']['count'] == two.players['b']['seen']['count'] == 8
+  )  # copied, not averaged
 
 
 @pytest.mark.parametrize('value, check', [(np.nan, 'loss'), (1e30, 'loss'), (1e19, 'gradient')])

@@ -33,5 +33,8 @@ def game(**options) -> Game:
 def dataset(size: int = 64) -> Dataset:
   """Random 4x4 grey pictures of three classes."""
   rng = np.random.default_rng(0)
-  arrays = {'image': rng.integers(0, 256, (size, 4, 4, 1), np.uint8), 'label': rng.integers(0, 3, size).astype(np.int32)}
+  arrays = {
+    'image': rng.integers(0, 256, (size, 4, 4, 1), np.uint8),
+    'label': rng.integers(0, 3, size).astype(np.int32),
+  }
   return from_arrays('tiny', arrays, ('a', 'b', 'c'), 'made up')

@@ -28,7 +28,11 @@ class Sheets:
   def __init__(self, game: Game, class_names: Sequence[str] = (), columns: int = 10, seed: int = 0):
     self.game, self.columns, self.key = game, columns, jax.random.key(seed)
     count = len(class_names)
-    self.classes = np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).round().astype(np.int32)) if count else np.zeros(8, np.int32)
+    self.classes = (
+      np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).round().astype(np.int32))
+      if count
+      else np.zeros(8, np.int32)
+    )
     self.rows = [class_names[c] for c in self.classes] if count else None
     self.sample = jax.jit(game.predict['sample'])
     self.latent = jax.jit(game.predict['latent'], static_argnames=('n', 'truncation', 'convention'))
@@ -47,10 +51,18 @@ class Sheets:
     """One column a truncation, from varied to typical."""
     cells = []
     for truncation in TRUNCATIONS:
-      z = self.latent(players, self.key, n=len(self.classes), truncation=truncation, convention=convention)
+      z = self.latent(
+        players, self.key, n=len(self.classes), truncation=truncation, convention=convention
+      )
       cells.append(self.images(players, z, self.classes))
     stacked = np.stack(cells, axis=1).reshape(-1, *cells[0].shape[1:])
-    return plots.grid(stacked, len(TRUNCATIONS), row_labels=self.rows, column_labels=[f'{t:g}' for t in TRUNCATIONS], title='truncation')
+    return plots.grid(
+      stacked,
+      len(TRUNCATIONS),
+      row_labels=self.rows,
+      column_labels=[f'{t:g}' for t in TRUNCATIONS],
+      title='truncation',
+    )
 
   def interpolation(self, players: Any, seeds: tuple[int, int] = (0, 1)) -> np.ndarray:
     """From one latent to another along the sphere, one row a class."""
@@ -58,7 +70,12 @@ class Sheets:
     path = slerp(np.asarray(ends[0]), np.asarray(ends[1]), self.columns)
     z = path.reshape(-1, path.shape[-1])
     pictures = self.images(players, jnp.asarray(z), np.repeat(self.classes, self.columns))
-    return plots.grid(pictures, self.columns, row_labels=self.rows, title=f'interpolation, seed {seeds[0]} to seed {seeds[1]}')
+    return plots.grid(
+      pictures,
+      self.columns,
+      row_labels=self.rows,
+      title=f'interpolation, seed {seeds[0]} to seed {seeds[1]}',
+    )
 
 
 def slerp(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
@@ -76,7 +93,9 @@ def slerp(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
   cosine = np.sum(a * b, -1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
   angle = np.arccos(np.clip(cosine, -1 + 1e-7, 1 - 1e-7))[:, None, None]
   t = np.linspace(0, 1, steps)[None, :, None]
-  return ((np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / np.sin(angle)).astype(np.float32)
+  return (
+    (np.sin((1 - t) * angle) * a[:, None] + np.sin(t * angle) * b[:, None]) / np.sin(angle)
+  ).astype(np.float32)
 
 
 def make(run: Run, columns: int = 10, truncation: str = 'scaled') -> Evaluate:
@@ -91,7 +110,9 @@ def make(run: Run, columns: int = 10, truncation: str = 'scaled') -> Evaluate:
     ValueError: the game cannot sample.
   """
   if not {'sample', 'latent'} <= set(run.game.predict):
-    raise ValueError(f'this game can {", ".join(run.game.predict)} but not sample; leave the evaluator out')
+    raise ValueError(
+      f'this game can {", ".join(run.game.predict)} but not sample; leave the evaluator out'
+    )
   sheets = Sheets(run.game, run.dataset.class_names, columns, run.seed)
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:

@@ -18,14 +18,18 @@ from jaxgan.nn.initialize import initialize
 Variables = dict[str, Any]
 
 
-def run(module: nn.Module, variables: Variables, *args: Any, train: bool, key: jax.Array | None = None) -> tuple[Any, Variables]:
+def run(
+  module: nn.Module, variables: Variables, *args: Any, train: bool, key: jax.Array | None = None
+) -> tuple[Any, Variables]:
   """`module.apply` that returns (output, new collections); with train=False nothing is new."""
   state = [name for name in variables if name != 'params'] if train else []
   rngs = None if key is None else {'dropout': key}
   return module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
 
 
-def penalise(specs: Mapping[str, Mapping[str, Any]], step: jax.Array, **have: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+def penalise(
+  specs: Mapping[str, Mapping[str, Any]], step: jax.Array, **have: Any
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Sum of the penalties named in a config.
 
   Each is a function of `jaxgan.penalties`; it is given those of `have` (params, critic, real, fake,
@@ -81,28 +85,46 @@ def adversarial(
   draw = latents.sampler(latent)
 
   def conditions(key, n):
-    labels = replicas.draw(jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1))
+    labels = replicas.draw(
+      jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1)
+    )
     return draw(jax.random.fold_in(key, 2), (n, dim_z)), labels
 
   def init(key, batch):
     image, label = batch['image'][:1], batch['label'][:1]
     return {
-      'generator': initialize(generator, jax.random.fold_in(key, 0), jnp.zeros((1, dim_z)), label, train=False),
-      'discriminator': initialize(discriminator, jax.random.fold_in(key, 1), image, label, train=False),
+      'generator': initialize(
+        generator, jax.random.fold_in(key, 0), jnp.zeros((1, dim_z)), label, train=False
+      ),
+      'discriminator': initialize(
+        discriminator, jax.random.fold_in(key, 1), image, label, train=False
+      ),
     }
 
   def discriminator_loss(params, players, batch, key, step):
     real, label = batch['image'], batch['label']
     n, variables = real.shape[0], {**players['discriminator'], 'params': params}
     z, fake_label = conditions(key, n)
-    fake, _ = run(generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3))
+    fake, _ = run(
+      generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3)
+    )
     fake = jax.lax.stop_gradient(fake).astype(real.dtype)
     both, labels = jnp.concatenate([fake, real]), jnp.concatenate([fake_label, label])
-    logits, new = run(discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4))
+    logits, new = run(
+      discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4)
+    )
     fake_logits, real_logits = jnp.split(logits, 2)
-    critic = lambda x: run(discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4))[0]
+    critic = lambda x: run(
+      discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4)
+    )[0]
     penalty, metrics = penalise(
-      discriminator_penalties or {}, step, params=params, critic=critic, real=real, fake=fake, key=jax.random.fold_in(key, 5)
+      discriminator_penalties or {},
+      step,
+      params=params,
+      critic=critic,
+      real=real,
+      fake=fake,
+      key=jax.random.fold_in(key, 5),
     )
     metrics |= {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
     return loss_d(real_logits, fake_logits).mean() + penalty, Aux(metrics, {'discriminator': new})
@@ -111,13 +133,24 @@ def adversarial(
     z, label = conditions(key, batch['image'].shape[0])
     variables = {**players['generator'], 'params': params}
     fake, new = run(generator, variables, z, label, train=True, key=jax.random.fold_in(key, 3))
-    logits, _ = run(discriminator, players['discriminator'], fake, label, train=True, key=jax.random.fold_in(key, 4))
+    logits, _ = run(
+      discriminator,
+      players['discriminator'],
+      fake,
+      label,
+      train=True,
+      key=jax.random.fold_in(key, 4),
+    )
     penalty, metrics = penalise(generator_penalties or {}, step, params=params)
     return loss_g(logits).mean() + penalty, Aux(metrics, {'generator': new})
 
   def latent_of(players, key, *, n, truncation=0.0, convention='scaled'):
     """n latents; truncation 0 draws from the latent of training."""
-    return latents.truncated_normal(key, (n, dim_z), truncation, convention) if truncation else draw(key, (n, dim_z))
+    return (
+      latents.truncated_normal(key, (n, dim_z), truncation, convention)
+      if truncation
+      else draw(key, (n, dim_z))
+    )
 
   def sample(players, key, *, label, z=None):
     """Images in [-1, 1] of the given labels [n], from latents z [n, dim_z] or fresh ones."""
@@ -133,7 +166,11 @@ def adversarial(
     variables = players['generator']
     if 'batch_stats' not in variables:
       return players
-    forward = jax.jit(lambda v, k: generator.apply(v, *conditions(k, batch_size), train=True, mutable=['standing'])[1])
+    forward = jax.jit(
+      lambda v, k: generator.apply(v, *conditions(k, batch_size), train=True, mutable=['standing'])[
+        1
+      ]
+    )
     for i in range(batches):
       variables = {**variables, **forward(variables, jax.random.fold_in(key, i))}
     return {**players, 'generator': standing_statistics(variables)}
@@ -146,7 +183,11 @@ def adversarial(
 
 
 def from_networks(
-  generator: type[nn.Module], discriminator: type[nn.Module], image_shape: tuple[int, int, int], num_classes: int, **options: Any
+  generator: type[nn.Module],
+  discriminator: type[nn.Module],
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  **options: Any,
 ) -> Game:
   """The adversarial game of two network classes and one flat set of options.
 
@@ -165,12 +206,18 @@ def from_networks(
   resolution, width, channels = image_shape
   if width != resolution:
     raise ValueError(f'images of {resolution}x{width}; expected squares: set data.resolution')
-  fields = [{f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)]
-  game = {n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY}
+  fields = [
+    {f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)
+  ]
+  game = {
+    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
+  }
   given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
   rest: dict[str, Any] = {}
   for name, value in {'resolution': resolution, 'num_classes': num_classes, **options}.items():
-    value = jnp.dtype(value) if name == 'dtype' else tuple(value) if isinstance(value, list) else value
+    value = (
+      jnp.dtype(value) if name == 'dtype' else tuple(value) if isinstance(value, list) else value
+    )
     own = name.removeprefix('discriminator_')
     if name in game - {'num_classes'} and name not in fields[0]:
       rest[name] = value
@@ -181,6 +228,8 @@ def from_networks(
         if name in f:
           options_of.setdefault(name, value)
     else:
-      raise ValueError(f'no option game.{name}; there are {", ".join(sorted(game | fields[0] | fields[1]))}')
+      raise ValueError(
+        f'no option game.{name}; there are {", ".join(sorted(game | fields[0] | fields[1]))}'
+      )
   networks = generator(**given[0]), discriminator(**given[1])
   return adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)

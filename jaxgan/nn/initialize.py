@@ -17,7 +17,9 @@ import numpy as np
 from flax import linen as nn
 
 Variables = dict[str, Any]
-_generator: contextvars.ContextVar[np.random.Generator | None] = contextvars.ContextVar('numpy_init', default=None)
+_generator: contextvars.ContextVar[np.random.Generator | None] = contextvars.ContextVar(
+  'numpy_init', default=None
+)
 
 
 class Initializer(NamedTuple):
@@ -50,7 +52,8 @@ ones = constant(1.0)
 def normal(stddev: float = 1.0) -> Initializer:
   """N(0, stddev^2)."""
   return Initializer(
-    jax.nn.initializers.normal(stddev), lambda rng, shape: stddev * rng.standard_normal(shape, dtype=np.float32)
+    jax.nn.initializers.normal(stddev),
+    lambda rng, shape: stddev * rng.standard_normal(shape, dtype=np.float32),
   )
 
 
@@ -73,7 +76,9 @@ def orthogonal(scale: float = 1.0) -> Initializer:
 
   def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     rows, columns = math.prod(shape[:-1]), shape[-1]
-    q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns)), dtype=np.float32))
+    q, r = np.linalg.qr(
+      rng.standard_normal((max(rows, columns), min(rows, columns)), dtype=np.float32)
+    )
     q *= np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
     return scale * (q if rows >= columns else q.T).reshape(shape)
 
@@ -82,7 +87,9 @@ def orthogonal(scale: float = 1.0) -> Initializer:
 
 @contextmanager
 def _numpy(seed: np.ndarray) -> Iterator[None]:
-  token = _generator.set(np.random.Generator(np.random.Philox(np.random.SeedSequence([int(w) for w in seed]))))
+  token = _generator.set(
+    np.random.Generator(np.random.Philox(np.random.SeedSequence([int(w) for w in seed])))
+  )
   try:
     yield
   finally:

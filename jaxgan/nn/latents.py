@@ -41,12 +41,16 @@ def truncated_normal(
   are resampled, which is what a truncated normal is).
   """
   if truncation <= 0:
-    raise ValueError(f'truncation={truncation}; expected a number > 0 (for a plain normal leave it out)')
+    raise ValueError(
+      f'truncation={truncation}; expected a number > 0 (for a plain normal leave it out)'
+    )
   if convention == 'scaled':
     return truncation * replicas.draw(_truncated, key, shape, cut=2.0)
   if convention == 'clipped':
     return replicas.draw(_truncated, key, shape, cut=truncation)
-  raise ValueError(f"convention={convention!r}; expected 'scaled' (BigGAN, TF-Hub) or 'clipped' (StudioGAN)")
+  raise ValueError(
+    f"convention={convention!r}; expected 'scaled' (BigGAN, TF-Hub) or 'clipped' (StudioGAN)"
+  )
 
 
 def _truncated(key: jax.Array, shape: tuple[int, ...], cut: float) -> jax.Array:

@@ -26,7 +26,9 @@ def mean(tree: Any) -> Any:
   return jax.lax.pmean(tree, AXIS) if size() > 1 else tree
 
 
-def draw(sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> jax.Array:
+def draw(
+  sampler: Callable, key: jax.Array, shape: tuple[int, ...], *args: Any, **kwargs: Any
+) -> jax.Array:
   """`sampler(key, shape, ...)` whose leading axis is the batch, alike for every device layout.
 
   Args:
