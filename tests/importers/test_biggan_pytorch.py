@@ -103,7 +103,7 @@ def test_dim_z_is_rounded_down_as_in_the_reference():
     ({'cross_replica_gain': 'x'}, "cross_replica_gain='x'; expected 'added' or 'multiplied'"),
     ({'G_attn': '8'}, r'weights missing for these arguments: blocks\.0\.1\.g\.weight, .* more'),
     ({'G_attn': '0'}, r'no place for: blocks\.1\.1\.gamma.* more'),
-    ({'G_ch': 8}, r'another shape.*conv1\.weight \(24, 24, 3, 3\) for \(32, 32, 3, 3\), .* more'),
+    ({'G_ch': 8}, r'another shape.*o\.weight \(24, 12, 1, 1\) for \(32, 16, 1, 1\), .* more'),
     ({'mybn': True}, r'weights missing.*bn1\.bn\.stored_mean'),
     ({'num_G_SVs': 2}, r'weights missing.*u1'),
   ],
