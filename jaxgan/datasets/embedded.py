@@ -14,8 +14,8 @@ import numpy as np
 from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
 
 COLOUR_NAMES = {
-  '#009bbd': 'teal', '#28150a': 'black', '#603015': 'chestnut', '#603a14': 'brown',
-  '#611c17': 'mahogany', '#612616': 'auburn', '#83623b': 'light brown', '#91cb15': 'green',
+  '#009bbd': 'teal', '#28150a': 'black', '#603015': 'brown', '#603a14': 'tan brown',
+  '#611c17': 'auburn', '#612616': 'mahogany', '#83623b': 'light brown', '#91cb15': 'green',
   '#a78961': 'dark blond', '#bd1700': 'red', '#cab188': 'blond',
   '#8d5524': 'deep brown', '#a26d3d': 'brown', '#b68655': 'tan', '#cb9e6e': 'caramel',
   '#e0b687': 'beige', '#eac393': 'light beige', '#f5cfa0': 'fair', '#ffdbac': 'pale',
@@ -27,6 +27,10 @@ COLOUR_NAMES = {
   '#b6e3f4': 'light blue', '#c0aede': 'lavender', '#d1d4f9': 'periwinkle', '#ffd5dc': 'pink',
   '#ffdfbf': 'peach',
 }  # fmt: skip
+
+
+# Two pairs of hair colours differ by 10 of 255 in one channel, which nobody can see.
+SAME_SHADE = {'#603a14': '#603015', '#612616': '#611c17'}
 
 
 def _read(file: str) -> dict[str, np.ndarray]:
@@ -50,26 +54,45 @@ def _unpack(webp: np.ndarray, side: int, channels: int = 3) -> np.ndarray:
 def _pixel_faces(label: str, resolution: int) -> tuple[dict, tuple[str, ...], str]:
   data = _read('pixel_faces.npz')
   names = [k.removeprefix('column_') for k in data if k.startswith('column_')]
-  label = label or 'hairColor'
-  if label not in (*names, 'none'):
-    raise DataError(f'pixel_faces has no label {label!r}; there are: {", ".join(names)}, none')
+  label = label or 'hairShade'
+  if label not in (*names, 'hairShade', 'none'):
+    known = ', '.join([*names, 'hairShade', 'none'])
+    raise DataError(f'pixel_faces has no label {label!r}; there are: {known}')
   images = _unpack(data['webp'], 16)
   times, rest = divmod(resolution or 16, 16)
   if rest or not times:
     raise DataError(
       f'resolution={resolution}: pixel_faces comes in 16 and its multiples, like 32, 64'
     )
+  columns = {k: data[f'column_{k}'].astype(np.int32) for k in names}
+  if label == 'hairShade':
+    shade, visible = _hair_shades(images, columns['hairColor'], data['vocabulary_hairColor'])
+    columns = {k: v[visible] for k, v in {**columns, 'hairShade': shade}.items()}
+    images = images[visible]
+    words = [w for w in data['vocabulary_hairColor'].tolist() if w not in SAME_SHADE]
+  else:
+    words = data[f'vocabulary_{label}'].tolist() if label != 'none' else []
+  labels = columns[label] if label != 'none' else np.zeros(len(images), np.int32)
   if times > 1:
     images = images.repeat(times, axis=1).repeat(times, axis=2)
-  columns = {k: data[f'column_{k}'].astype(np.int32) for k in names}
-  labels = columns[label] if label != 'none' else np.zeros(len(images), np.int32)
-  words = data[f'vocabulary_{label}'].tolist() if label != 'none' else []
   classes = tuple(f'{COLOUR_NAMES[w]} {w}' if w in COLOUR_NAMES else w for w in words)
   return (
     {'image': images, 'label': labels, **columns},
     classes,
     'pixel faces drawn with DiceBear pixel-art 9.4.3, design CC0 1.0 (data/pixel_faces.txt)',
   )
+
+
+def _hair_shades(
+  images: np.ndarray, colour: np.ndarray, vocabulary: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """(index among the nine shades that can be told apart, whether any pixel has the hair's colour)."""
+  words = vocabulary.tolist()
+  shades = [w for w in words if w not in SAME_SHADE]
+  index = np.array([shades.index(SAME_SHADE.get(w, w)) for w in words], np.int32)
+  exact = np.array([[int(w[i : i + 2], 16) for i in (1, 3, 5)] for w in words], np.uint8)
+  visible = (images == exact[colour][:, None, None]).all(-1).any((1, 2))
+  return index[colour], visible
 
 
 def _emoji_pictures(style: str) -> np.ndarray:
@@ -170,7 +193,9 @@ def load(
   Args:
     name: one of
       'pixel_faces': 12,000 portraits of 16x16, or enlarged to a multiple; label = any of their
-        twelve attributes, hairColor by default; all attributes are columns of `arrays`.
+        twelve attributes, or 'hairShade', the default: the nine hair colours that the eye can tell
+        apart (hairColor has eleven), without the 350 faces whose hat hides all hair. All
+        attributes are columns of `arrays`.
       'fluent_emoji', 'noto_emoji': 1,601 emoji on white at 32 or 64; label = category or
         subcategory; captions in `arrays`. Row n of both is the same emoji.
       'emoji_pairs': the same as pairs: image = Fluent, target = Noto.

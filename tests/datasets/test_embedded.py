@@ -13,7 +13,7 @@ DATA = resources.files('jaxgan.datasets') / 'data'
 
 
 def test_pixel_faces_are_what_their_attributes_say():
-  faces = datasets.load('embedded', 'pixel_faces')
+  faces = datasets.load('embedded', 'pixel_faces', label='hairColor')
   assert faces.size == 12_000 and faces.image_shape == (16, 16, 3)
   assert len(faces.class_names) == 11 and 'teal #009bbd' in faces.class_names
   images, labels = faces.arrays['image'], faces.arrays['label']
@@ -24,6 +24,19 @@ def test_pixel_faces_are_what_their_attributes_say():
   wanted = colours[labels][:, None, None]
   has = (images == wanted).all(-1).any((1, 2))
   assert has[bare].mean() > 0.95  # the colour of the class is in the picture
+
+
+def test_hair_shades_are_the_colours_that_can_be_told_apart_and_seen():
+  whole = datasets.load('embedded', 'pixel_faces', label='hairColor')
+  shades = datasets.load('embedded', 'pixel_faces')
+  assert len(shades.class_names) == 9 and shades.size == 11_650
+  colour = lambda names: np.array([[int(n[-6:][i : i + 2], 16) for i in (0, 2, 4)] for n in names])
+  exact = colour(whole.class_names)[shades.arrays['hairColor']]
+  assert (shades.arrays['image'] == exact[:, None, None]).all(-1).any((1, 2)).all()  # seen
+  apart = abs(exact - colour(shades.class_names)[shades.arrays['label']]).max(1)
+  assert set(apart) == {0, 10}
+  between = abs(colour(shades.class_names)[:, None] - colour(shades.class_names)[None]).max(-1)
+  assert between[~np.eye(9, dtype=bool)].min() > 16
 
 
 def test_background_is_another_label_of_the_same_faces():
@@ -37,7 +50,7 @@ def test_background_is_another_label_of_the_same_faces():
 def test_faces_enlarge_by_whole_pixels():
   small = datasets.load('embedded', 'pixel_faces').arrays['image']
   large = datasets.load('embedded', 'pixel_faces', resolution=64).arrays['image']
-  assert large.shape == (12_000, 64, 64, 3)
+  assert large.shape == (11_650, 64, 64, 3)
   np.testing.assert_array_equal(large[:, 3::4, 1::4], small)
 
 
@@ -87,7 +100,7 @@ def test_fashion_mnist_has_a_thousand_of_each_class():
 def test_slices_cut_every_column_alike():
   whole = datasets.load('embedded', 'pixel_faces').arrays
   rest = datasets.load('embedded', 'pixel_faces', split='train[75%:]')
-  assert rest.size == 3000
+  assert rest.size == 2912
   for k, v in rest.arrays.items():
     np.testing.assert_array_equal(v, whole[k][9000:])
 
