@@ -25,6 +25,7 @@ __all__ = [
   'penalties',
   'plots',
   'sample',
+  'session',
   'train',
   'train_state',
   'train_step',

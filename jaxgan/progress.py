@@ -67,12 +67,16 @@ class Bar:
     (then, first), (now, last) = self.marks[0], self.marks[-1]
     return (last - first) / (now - then) if last > first else 0.0
 
-  def advance(self, step: int, numbers: Mapping[str, float] | None = None) -> None:
-    """Moves on to `step`; `numbers` are shown beside the rate."""
+  def show(self, row: Mapping[str, float]) -> None:
+    """The losses among the metrics of a row are shown beside the rate from now on."""
+    short = lambda name: name.replace('discriminator', 'D').replace('generator', 'G')
+    losses = {short(name): value for name, value in row.items() if name.endswith('/loss')}
+    self.numbers = '  '.join(f'{name} {value:.3g}' for name, value in losses.items())
+
+  def advance(self, step: int) -> None:
+    """Moves on to `step`."""
     now = time.monotonic()
     self.marks = [m for m in self.marks if now - m[0] < 60 or m is self.marks[-1]] + [(now, step)]
-    if numbers is not None:
-      self.numbers = '  '.join(f'{k} {v:.3g}' for k, v in numbers.items())
     rate = self.rate()
     shown = f'{rate:.3g} steps/s  {count(rate * self.images)} images/s  {self.numbers}'
     self.bar.set_postfix_str(shown, refresh=False)
@@ -83,8 +87,10 @@ class Bar:
       say(f'step {step}/{self.total}  {shown}  {left} left')
       self.printed = now
 
-  def close(self) -> None:
-    """Ends the bar, leaving its last state on the terminal."""
+  def __enter__(self) -> 'Bar':
+    return self
+
+  def __exit__(self, *unused: Any) -> None:
     self.bar.close()
 
 

@@ -167,7 +167,7 @@ def test_updating_one_player_leaves_the_others_alone(path, variant):
     new, metrics = update(it.first, batch=batch, key=jax.random.key(1))
     assert np.isfinite(metrics[f'{player}/loss'])
     assert not equal(new.players[player], it.first.players[player])
-    others = lambda state: {k: v for k, v in state.players.items() if k != player}
+    others = lambda state, player=player: {k: v for k, v in state.players.items() if k != player}
     assert equal(others(new), others(it.first)) and equal(new.ema, it.first.ema)
 
 

@@ -15,6 +15,7 @@ import pytest
 from jaxgan import config as configs
 from jaxgan import models, train
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.session import Session
 from tests import tiny
 
 
@@ -39,9 +40,9 @@ def game(monkeypatch):
 
 def final_state(workdir, step):
   config = tiny_config()
-  trainer = train.Trainer(config, Path(workdir), tiny.dataset())
-  state, found = trainer.restore()
-  trainer.checkpoints.close()
+  session = Session(config, Path(workdir), tiny.dataset())
+  state, found = session.restore()
+  session.checkpoints.close()
   assert found == step
   return jax.device_get(jax.tree.leaves(state.replace(key=jax.random.key_data(state.key))))
 

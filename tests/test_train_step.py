@@ -137,6 +137,6 @@ def test_draws_depend_on_the_step_and_on_nothing_else():
   state, txs = start(game)
   step = jax.jit(train_step.make_train_step(game, txs))
   one, first = step(state, batch())
-  two, second = step(one, batch())
-  again, repeated = step(one, batch())
+  _, second = step(one, batch())
+  _, repeated = step(one, batch())
   assert first['a/draw'] != second['a/draw'] and second['a/draw'] == repeated['a/draw']

@@ -1,0 +1,140 @@
+"""One run of a config in a work folder: its problem, its devices, its checkpoints, its programs."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import config as configs
+from jaxgan import datasets, evaluators, parallel, progress
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.problem import make_problem
+from jaxgan.train_step import several_steps
+
+NEW_ORDER = 1_000_003  # added to the data seed each time a run goes back
+
+
+class Session:
+  """What the loop needs of a run, and does not need to know the inside of.
+
+  Args:
+    config: a valid config.
+    workdir: the work folder.
+    dataset: use this one instead of loading `config.data`.
+
+  Raises:
+    UserError: one line that says what does not fit.
+  """
+
+  def __init__(self, config: Any, workdir: Path, dataset: datasets.Dataset | None = None):
+    self.config, self.workdir = config, workdir
+    self.problem = make_problem(config, dataset)
+    self.layout = parallel.make_layout(config.parallel.mode, config.parallel.fsdp)
+    parallel.check_batch(config.data.batch_size // config.accumulate, len(self.layout.devices))
+    saving = config.checkpoint
+    self.checkpoints = Checkpoints(
+      workdir / 'checkpoints', keep=saving.keep, best=saving.best or None, best_mode=saving.mode
+    )
+    self.programs: dict[Any, Any] = {}
+    self.retries, self.saved = 0, -1
+    self.scores: dict[str, float] = {}
+    self.sizes: dict[str, int] = {}
+
+  def meta(self) -> dict[str, Any]:
+    """What a checkpoint holds beside the state: enough to resume, and to sample without the data."""
+    data = self.problem.dataset
+    described = {
+      'name': data.name,
+      'image_shape': list(data.image_shape),
+      'class_names': list(data.class_names),
+    }
+    return {
+      'config': json.loads(configs.to_json(self.config)),
+      'dataset': described,
+      'retries': self.retries,
+      'scores': self.scores,
+    }
+
+  def restore(self, going_back: bool = False) -> tuple[Any, int]:
+    """State and step of the newest good checkpoint, on the devices; the first state where there is none.
+
+    Args:
+      going_back: take other draws from here on than those that led to trouble.
+    """
+    state, step = self.problem.init(jax.random.key(self.config.seed)), 0
+    self.sizes = {name: progress.size_of(v['params']) for name, v in state.players.items()}
+    found = self.checkpoints.restore(self.layout.abstract(state))
+    if found is not None:
+      state, meta, step = found
+      self.saved, self.scores = step, meta['scores']
+      self.retries = max(self.retries, meta['retries'])
+      changed = configs.difference(meta['config'], self.meta()['config'])
+      if changed:
+        progress.say(f'  going on with a changed config: {"; ".join(changed)}')
+    if going_back:
+      state = state.replace(key=jax.random.fold_in(state.key, self.retries))
+    return self.layout.place(state), step
+
+  def save(self, state: Any, step: int, scores: dict[str, float]) -> None:
+    """Starts an asynchronous checkpoint of a state known to be finite, with the scores of just this step."""
+    if step != self.saved:
+      logical = self.layout.logical(state)
+      serve = logical.ema or logical.players
+      self.checkpoints.save(step, logical, meta=self.meta(), generator=serve, scores=scores)
+      self.saved = step
+
+  def feed(self, start: int) -> Iterator[tuple[int, Any]]:
+    """(stride, batches [stride, B, ...] on the devices) from step `start` to the end."""
+    total, data = self.config.total_steps, self.problem.dataset
+    seed = self.config.seed + NEW_ORDER * self.retries
+    host, hosts = jax.process_index(), jax.process_count()
+    sampler = datasets.Sampler(data.size, self.problem.batch_size, seed, host, hosts)
+    stream = datasets.batches(data, sampler, start)
+    for step in range(start, total, self.config.steps_per_call):
+      stride = min(self.config.steps_per_call, total - step)
+      parts = list(itertools.islice(stream, stride))
+      yield stride, self.layout.shard(jax.tree.map(lambda *rows: np.stack(rows), *parts))
+
+  def program(self, step: int, stride: int, state: Any, batches: Any) -> Any:
+    """The compiled train step for this stage of the game and this stride."""
+    key = (self.problem.game.stage(step), stride)
+    if key not in self.programs:
+      began = time.monotonic()
+      step_function = self.layout.compile(several_steps(self.problem.step))
+      self.programs[key] = step_function.lower(state, batches).compile()
+      cost = parallel.cost(self.programs[key], stride)
+      progress.say(f'  compiled the step in {time.monotonic() - began:.1f} s: {cost}')
+    return self.programs[key]
+
+  def judges(self, writer: Any) -> list[tuple[int, evaluators.Evaluate]]:
+    """(period in steps, evaluator) of every evaluator in the config."""
+    run = evaluators.Run(
+      self.problem.game,
+      self.problem.dataset,
+      self.workdir,
+      writer,
+      self.config.seed,
+      self.config.data.cache_dir,
+    )
+    options = {name: o.to_dict() for name, o in self.config.evaluators.items()}
+    return [(o.pop('every'), evaluators.make(name, run, **o)) for name, o in options.items()]
+
+  def facts(self, step: int) -> dict[str, str]:
+    """The lines of the start banner."""
+    data, devices = self.problem.dataset, self.layout.devices
+    shape = '×'.join(map(str, data.image_shape))
+    classes = f'{len(data.class_names)} classes' if data.class_names else 'no classes'
+    going_on = f', going on from {step}' if step else ''
+    return {
+      'data': f'{data.name}: {data.size:,} images {shape}, {classes}',
+      'source': data.notice,
+      'parameters': ', '.join(f'{name} {progress.count(n)}' for name, n in self.sizes.items()),
+      'devices': f'{len(devices)} × {devices[0].device_kind} ({self.config.parallel.mode})',
+      'training': f'{self.config.total_steps:,} steps of {self.problem.batch_size} images{going_on}',
+      'results': f'{self.workdir}/',
+    }
