@@ -16,6 +16,7 @@ from jaxgan.games import Game
 from jaxgan.games.adversarial import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
+from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.resample import average_pool, upsample
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
@@ -190,7 +191,7 @@ class Generator(nn.Module):
       unbiased=self.unbiased, additive=self.additive, dtype=self.dtype, name='output_norm'
     )(x, train)
     x = conv(features=self.image_channels, name='output_conv')(self.activation(x), train)
-    return jnp.tanh(x.astype(jnp.float32))
+    return jnp.tanh(widen(x))
 
   def conditions(self, z: jax.Array, labels: jax.Array, blocks: int) -> tuple[jax.Array, list[Any]]:
     """(input of the first layer, condition of each block: (float [B, F],), (int labels,) or ())."""
@@ -215,6 +216,7 @@ class Generator(nn.Module):
         features=self.shared_dim,
         spectral=False,
         kernel_init=self.kernel_init,
+        dtype=wide(self.dtype),
         name='shared',
       )
       condition = (embed(labels),)
@@ -304,7 +306,8 @@ class Discriminator(nn.Module):
       here = size in self.attention if self.attention_blocks is None else i in self.attention_blocks
       if here:
         h = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(h, train)
-    h = self.activation(h).astype(jnp.float32).sum((1, 2))
+    h = widen(self.activation(h)).sum((1, 2))
+    spectral['dtype'] = wide(self.dtype)
     logits = SNDense(features=self.outputs, **spectral, name='linear')(h, train)
     if self.num_classes:
       embed = SNEmbed(

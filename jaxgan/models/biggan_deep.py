@@ -16,6 +16,7 @@ from jaxgan.games import Game
 from jaxgan.games.adversarial import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
+from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.resample import average_pool, upsample
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
@@ -203,7 +204,7 @@ class Generator(nn.Module):
         x = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(x, train)
     x = self.activation(BatchNorm(**moments, name='output_norm')(x, train))
     x = conv(features=self.image_channels, name='output_conv')(x, train)
-    return jnp.tanh(x.astype(jnp.float32))
+    return jnp.tanh(widen(x))
 
   def condition(self, z: jax.Array, labels: jax.Array) -> jax.Array:
     """What every norm and the first layer see: [embedding of the label, z], float32 [B, F]."""
@@ -218,6 +219,7 @@ class Generator(nn.Module):
       features=self.shared_dim,
       spectral=False,
       kernel_init=self.kernel_init,
+      dtype=wide(self.dtype),
       name='shared',
     )
     return jnp.concatenate([embed(labels), z], -1)
@@ -289,7 +291,8 @@ class Discriminator(nn.Module):
       here = size in self.attention if self.attention_blocks is None else i in self.attention_blocks
       if here:
         h = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(h, train)
-    h = self.activation(h).astype(jnp.float32).sum((1, 2))
+    h = widen(self.activation(h)).sum((1, 2))
+    spectral['dtype'] = wide(self.dtype)
     logits = SNDense(features=self.outputs, **spectral, name='linear')(h, train)
     if self.num_classes:
       embed = SNEmbed(

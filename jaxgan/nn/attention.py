@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.nn.initialize import zeros
+from jaxgan.nn.precision import wide
 from jaxgan.nn.resample import max_pool
 from jaxgan.nn.spectral_norm import SNConv
 
@@ -17,7 +18,7 @@ class Attention(nn.Module):
 
   theta, phi (C/8 channels), g (C/2) and o are 1x1 convolutions without bias; phi and g are 2x2
   max-pooled, there is no 1/sqrt(d), and the scalar gamma starts at 0, so the layer starts as the
-  identity. The softmax is float32 whatever the dtype.
+  identity. The softmax is at least float32 whatever the dtype.
 
   Attributes:
     conv: makes the convolutions, called with `features`, `kernel_size`, `use_bias`, `dtype` and `name`.
@@ -39,7 +40,7 @@ class Attention(nn.Module):
     theta = project('theta', c // 8, x).reshape(b, h * w, -1)
     phi = max_pool(project('phi', c // 8, x)).reshape(b, h * w // 4, -1)
     g = max_pool(project('g', c // 2, x)).reshape(b, h * w // 4, -1)
-    scores = jnp.einsum('bqd,bkd->bqk', theta, phi, preferred_element_type=jnp.float32)
+    scores = jnp.einsum('bqd,bkd->bqk', theta, phi, preferred_element_type=wide(self.dtype))
     weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)
     mixed = jnp.einsum('bqk,bkd->bqd', weights, g).reshape(b, h, w, -1)
     gamma = self.param('gamma', zeros, ())

@@ -19,6 +19,7 @@ from flax import linen as nn
 
 from jaxgan.nn import replicas
 from jaxgan.nn.initialize import ones, zeros
+from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.spectral_norm import SNDense, SNEmbed
 
 NORMS = ('batch', 'instance', 'none')
@@ -35,7 +36,7 @@ class Normalization(nn.Module):
     norm: 'batch', 'instance' (moments of each example when training) or 'none' (gain and bias only).
     additive: add the gain instead of multiplying by it. Nobody wants this, but BigGAN-PyTorch's
       cross-replica batch norm does it whenever it runs on one device; for its checkpoints only.
-    dtype: dtype of the result; the arithmetic is float32.
+    dtype: dtype of the result; the arithmetic is at least float32.
   """
 
   epsilon: float = 1e-5
@@ -46,10 +47,10 @@ class Normalization(nn.Module):
   dtype: Any = jnp.float32
 
   def normalised(self, x: jax.Array, gain: jax.Array, bias: jax.Array, train: bool) -> jax.Array:
-    """`x` [B, H, W, C] normalised; gain and bias float32, broadcastable to it."""
+    """`x` [B, H, W, C] normalised; gain and bias at least float32, broadcastable to it."""
     if self.norm not in NORMS:
       raise ValueError(f'unknown norm {self.norm!r}; expected one of {", ".join(NORMS)}')
-    y = x.astype(jnp.float32)
+    y = widen(x)
     if self.norm == 'none':
       return (y * gain + bias).astype(self.dtype)
     mean, var = self.statistics(y, train)
@@ -136,13 +137,14 @@ class ConditionalBatchNorm(Normalization):
     return self.normalised(x, gain[:, None, None], bias[:, None, None], train)
 
   def modulation(self, name: str, features: int, condition: jax.Array, train: bool) -> jax.Array:
-    """A(c) or B(c), float32 [B, features]."""
+    """A(c) or B(c), at least float32 [B, features]."""
     if self.num_classes:
       layer = SNEmbed(
         num_embeddings=self.num_classes,
         features=features,
         spectral=False,
         kernel_init=self.kernel_init,
+        dtype=wide(self.dtype),
         name=name,
       )
       return layer(condition, train)
@@ -154,6 +156,7 @@ class ConditionalBatchNorm(Normalization):
       num_itrs=self.num_itrs,
       eps=self.sn_eps,
       kernel_init=self.kernel_init,
+      dtype=wide(self.dtype),
       name=name,
     )
     return dense(condition, train)
