@@ -16,6 +16,11 @@ from jaxgan.nn.batch_norm import standing_statistics
 from jaxgan.nn.initialize import initialize
 
 Variables = dict[str, Any]
+# What a penalty may ask the game for; every other argument is the config's to give.
+SUPPLIED = {
+  'generator': ('params',),
+  'discriminator': ('params', 'critic', 'fake_critic', 'real', 'fake', 'key'),
+}
 
 
 def run(
@@ -27,14 +32,37 @@ def run(
   return module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
 
 
+def check_penalties(player: str, specs: Mapping[str, Mapping[str, Any]]) -> None:
+  """Whether a player's loss can have these penalties, see `penalise`.
+
+  Raises:
+    ValueError: unknown penalty or option, one that needs what this player's loss does not have, or
+      an `every` that is no number of steps.
+  """
+  for name, spec in specs.items():
+    parameters = inspect.signature(penalties.find(name)).parameters
+    options = [p for p in parameters if p not in SUPPLIED['discriminator']]
+    for option in spec:
+      if option not in (*options, 'every'):
+        raise ValueError(
+          f'penalty {name!r} has no option {option!r}; expected some of {", ".join(options)}, every'
+        )
+    for needed, parameter in parameters.items():
+      if parameter.default is parameter.empty and needed not in (*SUPPLIED[player], *spec):
+        raise ValueError(f'penalty {name!r} needs {needed}, which the {player} does not have')
+    every = spec.get('every', 1)
+    if not isinstance(every, int) or every < 1:
+      raise ValueError(f'penalty {name!r}: every={every!r}; expected a whole number of steps >= 1')
+
+
 def penalise(
   specs: Mapping[str, Mapping[str, Any]], step: jax.Array, **have: Any
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Sum of the penalties named in a config.
 
-  Each is a function of `jaxgan.penalties`; it is given those of `have` (params, critic, real, fake,
-  key) that its signature names, and the config's values for the rest. `every=k` evaluates it on
-  every k-th step only, times k (lazy regularisation, Karras et al. 2019, arXiv 1912.04958).
+  Each is a function of `jaxgan.penalties`; it is given those of `have` (see `SUPPLIED`) that its
+  signature names, and the config's values for the rest. `every=k` evaluates it on every k-th step
+  only, times k (lazy regularisation, Karras et al. 2019, arXiv 1912.04958).
   """
   total, metrics = jnp.zeros(()), {}
   for i, (name, spec) in enumerate(specs.items()):
@@ -48,7 +76,8 @@ def penalise(
       metrics[name] = value()
       total += metrics[name]
     else:
-      metrics[name] = jax.lax.cond(step % every == 0, value, lambda: jnp.zeros(()))
+      nothing = jnp.zeros_like(jax.eval_shape(value))
+      metrics[name] = jax.lax.cond(step % every == 0, value, lambda: nothing)  # noqa: B023
       total += every * metrics[name]
   return total, metrics
 
@@ -78,11 +107,18 @@ def adversarial(
   Returns:
     The Game. The discriminator sees fakes and reals as one batch, so that its spectral vectors move
     once an update; its update leaves the generator's statistics alone, and the other way round.
+    Its penalties judge real pictures, and those between real and fake, with the real labels, and
+    fakes alone with their own (`fake_critic`).
+
+  Raises:
+    ValueError: unknown loss, latent or penalty, or a penalty's option that it does not have.
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661.
   """
   loss_d, loss_g = losses.pair(loss)
   draw = latents.sampler(latent)
+  check_penalties('generator', generator_penalties or {})
+  check_penalties('discriminator', discriminator_penalties or {})
 
   def conditions(key, n):
     labels = replicas.draw(
@@ -108,13 +144,13 @@ def adversarial(
     fake, _ = run(
       generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3)
     )
-    fake = jax.lax.stop_gradient(fake).astype(real.dtype)
+    fake = jax.lax.stop_gradient(fake)
     both, labels = jnp.concatenate([fake, real]), jnp.concatenate([fake_label, label])
     logits, new = run(
       discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4)
     )
     fake_logits, real_logits = jnp.split(logits, 2)
-    critic = lambda x: run(
+    critic = lambda x, label=label: run(
       discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4)
     )[0]
     penalty, metrics = penalise(
@@ -122,6 +158,7 @@ def adversarial(
       step,
       params=params,
       critic=critic,
+      fake_critic=lambda x: critic(x, fake_label),
       real=real,
       fake=fake,
       key=jax.random.fold_in(key, 5),

@@ -1,7 +1,7 @@
 """Penalties and regularisers: pure functions; a config names them, `jaxgan.games.adversarial` applies them.
 
-Every argument called `params`, `critic`, `real`, `fake` or `key` is supplied by the game, the rest
-by the config.
+Every argument called `params`, `critic`, `fake_critic`, `real`, `fake` or `key` is supplied by the
+game, the rest by the config.
 """
 
 from collections.abc import Callable

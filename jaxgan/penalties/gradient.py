@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.nn import replicas
+from jaxgan.nn.precision import widen
 
 Critic = Callable[[jax.Array], jax.Array]
 
 
 def _squared_norms(critic: Critic, x: jax.Array) -> jax.Array:
   """|grad_x critic(x)|^2 of each example, over all of its axes."""
-  gradient = jax.grad(lambda x: critic(x).sum())(x).astype(jnp.float32)
+  gradient = widen(jax.grad(lambda x: critic(x).sum())(x))
   return jnp.sum(gradient**2, axis=tuple(range(1, x.ndim)))
 
 
@@ -66,6 +67,9 @@ def r1(critic: Critic, real: jax.Array, *, gamma: float = 10.0) -> jax.Array:
   return 0.5 * gamma * _squared_norms(critic, real)
 
 
-def r2(critic: Critic, fake: jax.Array, *, gamma: float = 10.0) -> jax.Array:
-  """gamma / 2 * |grad critic(fake)|^2, float32 [B]; `r1` on the generator's samples."""
-  return 0.5 * gamma * _squared_norms(critic, fake)
+def r2(fake_critic: Critic, fake: jax.Array, *, gamma: float = 10.0) -> jax.Array:
+  """gamma / 2 * |grad critic(fake)|^2, float32 [B]; `r1` on the generator's samples.
+
+  The critic is called `fake_critic` here so that a game gives the one that knows the fakes' labels.
+  """
+  return 0.5 * gamma * _squared_norms(fake_critic, fake)
