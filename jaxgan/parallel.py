@@ -110,13 +110,16 @@ def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
 
 def _pmap_layout(devices: list[Any]) -> Layout:
   local = [d for d in devices if d.process_index == jax.process_index()]
-  logical = lambda state: jax.tree.map(lambda x: x[0], state)
+  chosen = devices if jax.process_count() == 1 else None
+  # one program for the whole state: one an array would take as long as compiling the step
+  spread = jax.pmap(lambda _, state: state, in_axes=(0, None), devices=chosen)
+  first = jax.jit(lambda shards: jax.tree.map(lambda x: x[0], shards))
 
   def place(state: Any) -> Any:
-    copies = lambda x: jnp.broadcast_to(x, (len(local), *x.shape))
-    return jax.pmap(lambda x: x, devices=local if jax.process_count() == 1 else None)(
-      jax.tree.map(copies, state)
-    )
+    return spread(np.arange(len(local)), state)
+
+  def logical(state: Any) -> Any:
+    return first(jax.tree.map(lambda x: x.addressable_data(0), state))
 
   def shard(batch: Any) -> Any:
     by_replica = lambda x: x.reshape((x.shape[0], len(local), -1, *x.shape[2:])).swapaxes(0, 1)
@@ -128,7 +131,7 @@ def _pmap_layout(devices: list[Any]) -> Layout:
       axis_name=replicas.AXIS,
       donate_argnums=0,
       out_axes=(0, None),
-      devices=devices if jax.process_count() == 1 else None,
+      devices=chosen,
     )
 
   def abstract(state: Any) -> Any:
