@@ -4,7 +4,7 @@ import re
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -99,7 +99,7 @@ def main(argv: Sequence[str]) -> int:
   if CONFIG.value is None:
     raise configs.ConfigError('no config given; try --config=configs/biggan.py')
   config = configs.smoke(CONFIG.value) if SMOKE.value else CONFIG.value
-  name = name_of(flags.FLAGS['config'].config_filename) + '-smoke' * SMOKE.value
+  name = name_of(cast(Any, flags.FLAGS['config']).config_filename) + '-smoke' * SMOKE.value
   workdir = Path(WORKDIR.value or Path('runs') / name)
   from jaxgan import progress, train
 

@@ -63,7 +63,8 @@ def loop(session: Session, state: Any, step: int, writer: Any, interrupt: Interr
       step += stride
       due = lambda n: every(step, n, total, stride)  # noqa: B023  called within this turn
       leaving = interrupt.seen()
-      saving, scores = due(config.checkpoint.every) or leaving, {}
+      saving = due(config.checkpoint.every) or leaving
+      scores: dict[str, float] = {}
       called = [] if leaving else [evaluate for n, evaluate in judges if due(n)]
       if due(config.log.every) or saving or called:
         row = flush(pending, session.problem.order)
@@ -91,7 +92,7 @@ def run(session: Session) -> dict[str, Any]:
   state, step = session.restore()
   progress.banner(config.model, session.facts(step))
   with Interrupt() as interrupt:
-    while step < config.total_steps and not interrupt.number:
+    while step < config.total_steps and not interrupt.agreed:
       writer = writers.make_writer(workdir, resume_step=step or None)
       try:
         step = loop(session, state, step, writer, interrupt)
@@ -115,7 +116,7 @@ def run(session: Session) -> dict[str, Any]:
   if jax.process_index() == 0:
     plots.curves(writers.scalars(workdir), workdir / 'curves.png', title=workdir.name)
   seconds = time.monotonic() - began
-  return {'step': step, 'signal': interrupt.number, 'seconds': seconds, 'scores': session.scores}
+  return {'step': step, 'signal': interrupt.agreed, 'seconds': seconds, 'scores': session.scores}
 
 
 def train(

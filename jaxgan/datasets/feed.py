@@ -4,6 +4,7 @@ import collections
 import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +61,7 @@ def _gathered(
 
 
 def preprocess(
-  batch: Mapping[str, jax.Array], key: jax.Array, flip: bool = False
+  batch: Mapping[str, Any], key: jax.Array, flip: bool = False
 ) -> dict[str, jax.Array]:
   """Normalises pictures inside the step: x / 127.5 - 1, then a random mirror image.
 

@@ -27,7 +27,8 @@ def make(run: Run) -> Evaluate:
   """Writes a histogram a kernel; scores: the largest singular value of each player's raw kernels."""
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    histograms, largest = {}, {}
+    histograms: dict[str, np.ndarray] = {}
+    largest: dict[str, float] = {}
     for player, variables in players.items():
       for path, values in singular_values(variables['params']):
         histograms[f'singular_values/{player}/{path}'] = values

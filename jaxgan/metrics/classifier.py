@@ -309,8 +309,8 @@ def cached(
   digest = hashlib.sha256(
     repr((code, images.shape, num_classes, seed, sorted(settings.items()))).encode()
   )
-  digest.update(np.ascontiguousarray(images))
-  digest.update(np.ascontiguousarray(labels))
+  digest.update(np.ascontiguousarray(images).data)
+  digest.update(np.ascontiguousarray(labels).data)
   path = os.path.join(os.fspath(cache_dir), f'classifier-{digest.hexdigest()[:24]}.npz')
   try:
     with np.load(path) as file:

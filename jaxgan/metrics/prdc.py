@@ -4,10 +4,13 @@ The real set's manifold is the union of balls around its points, each as wide as
 point's k-th neighbour; the generated set has one of its own. Nothing of size N x N is ever held.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def _distances(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -17,7 +20,7 @@ def _distances(a: jax.Array, b: jax.Array) -> jax.Array:
   return jnp.maximum(squares - 2 * products, 0)
 
 
-def _blocked(function, rows: jax.Array, block: int):
+def _blocked(function: Callable[[jax.Array], Any], rows: jax.Array, block: int) -> Any:
   """`function` on blocks of rows, one after the other, results joined again; padding is cut off."""
   n = rows.shape[0]
   block = min(block, n)
@@ -79,7 +82,9 @@ def _prdc(real: jax.Array, fake: jax.Array, k: int, block: int) -> dict[str, jax
   }
 
 
-def prdc(real: jax.Array, fake: jax.Array, k: int = 5, block: int = 1024) -> dict[str, jax.Array]:
+def prdc(
+  real: jax.Array | np.ndarray, fake: jax.Array | np.ndarray, k: int = 5, block: int = 1024
+) -> dict[str, jax.Array]:
   """How much of the generated set is realistic, and how much of the real set is generated.
 
   With B(x) the open ball around x up to its k-th neighbour in its own set:

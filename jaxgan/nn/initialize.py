@@ -6,10 +6,11 @@ is compiled or computed. Modules with other initialisers work too, through the o
 """
 
 import contextvars
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,8 @@ _generator: contextvars.ContextVar[np.random.Generator | None] = contextvars.Con
 )
 
 
-class Initializer(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Initializer:
   """An initialiser `(key, shape, dtype) -> array` that has a NumPy form for `initialize`.
 
   Attributes:
@@ -33,11 +35,11 @@ class Initializer(NamedTuple):
   with_jax: Callable[..., Any]
   with_numpy: Callable[..., Any]
 
-  def __call__(self, key: Any, shape: Any, dtype: Any = jnp.float32) -> Any:
+  def __call__(self, key: Any, shape: Any, dtype: Any = jnp.float32) -> jax.Array:
     rng = _generator.get()
     if rng is None:
       return self.with_jax(key, shape, dtype)
-    return np.asarray(self.with_numpy(rng, tuple(shape)), dtype=dtype)
+    return cast(jax.Array, np.asarray(self.with_numpy(rng, tuple(shape)), dtype=dtype))
 
 
 def constant(value: float) -> Initializer:
@@ -113,7 +115,7 @@ def initialize(module: nn.Module, key: jax.Array, *args: Any, **kwargs: Any) -> 
   harvest: Variables = {}
   rngs = lambda key: {'params': key, 'dropout': key}
   if isinstance(key, jax.core.Tracer):  # under eval_shape or jit there is nothing to gain
-    return module.init(rngs(key), *args, **kwargs)
+    return dict(module.init(rngs(key), *args, **kwargs))
 
   def trace(*args: Any) -> None:
     harvest.update(module.init(rngs(jax.random.key(0)), *args, **kwargs))
