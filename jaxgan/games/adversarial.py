@@ -29,7 +29,8 @@ def run(
   """`module.apply` that returns (output, new collections); with train=False nothing is new."""
   state = [name for name in variables if name != 'params'] if train else []
   rngs = None if key is None else {'dropout': key}
-  return module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
+  output, new = module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
+  return output, dict(new)
 
 
 def check_penalties(player: str, specs: Mapping[str, Mapping[str, Any]]) -> None:

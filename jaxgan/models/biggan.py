@@ -164,7 +164,7 @@ class Generator(nn.Module):
     """
     widths = _widths(GENERATOR_WIDTHS, self.resolution)
     first, conditions = self.conditions(z, labels, len(widths) - 1)
-    spectral = {
+    spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
       'num_itrs': self.num_itrs,
@@ -181,7 +181,7 @@ class Generator(nn.Module):
     )
     x = dense(first, train).reshape(-1, bottom, bottom, width)
     for i, (multiple, condition) in enumerate(zip(widths[1:], conditions)):
-      options = {'conv': conv, 'norm': norm, 'activation': self.activation}
+      options: dict[str, Any] = {'conv': conv, 'norm': norm, 'activation': self.activation}
       x = block(features=self.channels * multiple, **options, name=f'block_{i}')(
         x, condition, train
       )
@@ -285,7 +285,7 @@ class Discriminator(nn.Module):
       float32 [B] ([B, outputs] where that is not 1).
     """
     widths, downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
-    spectral = {
+    spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
       'num_itrs': self.num_itrs,
@@ -300,7 +300,12 @@ class Discriminator(nn.Module):
     for i, multiple in enumerate(widths):
       features, down = self.channels * multiple, i < downs
       hidden = features if self.wide else h.shape[-1]
-      options = {'down': down, 'first': i == 0, 'conv': conv, 'activation': self.activation}
+      options: dict[str, Any] = {
+        'down': down,
+        'first': i == 0,
+        'conv': conv,
+        'activation': self.activation,
+      }
       h = block(features=features, hidden=hidden, **options, name=f'block_{i}')(h, train)
       size //= 1 + down
       here = size in self.attention if self.attention_blocks is None else i in self.attention_blocks

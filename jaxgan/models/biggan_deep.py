@@ -171,7 +171,7 @@ class Generator(nn.Module):
     """
     widths = _widths(GENERATOR_WIDTHS, self.resolution)
     condition = self.condition(z, labels)
-    spectral = {
+    spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
       'num_itrs': self.num_itrs,
@@ -198,7 +198,12 @@ class Generator(nn.Module):
       for j in range(self.depth):
         last = j == self.depth - 1
         features = self.channels * multiple if last else x.shape[-1]
-        options = {'up': last, 'conv': conv, 'norm': norm, 'activation': self.activation}
+        options: dict[str, Any] = {
+          'up': last,
+          'conv': conv,
+          'norm': norm,
+          'activation': self.activation,
+        }
         x = block(features=features, **options, name=f'block_{i}_{j}')(x, condition, train)
       if 2 ** (i + 3) in self.attention:
         x = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(x, train)
@@ -270,7 +275,7 @@ class Discriminator(nn.Module):
       float32 [B] ([B, outputs] where that is not 1).
     """
     (stem, *widths), downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
-    spectral = {
+    spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
       'num_itrs': self.num_itrs,
@@ -285,7 +290,11 @@ class Discriminator(nn.Module):
     size = self.resolution
     for i, multiple in enumerate(widths):
       for j in range(self.depth):
-        options = {'down': i < downs and j == 0, 'conv': conv, 'activation': self.activation}
+        options: dict[str, Any] = {
+          'down': i < downs and j == 0,
+          'conv': conv,
+          'activation': self.activation,
+        }
         h = block(features=self.channels * multiple, **options, name=f'block_{i}_{j}')(h, train)
       size //= 1 + (i < downs)
       here = size in self.attention if self.attention_blocks is None else i in self.attention_blocks
