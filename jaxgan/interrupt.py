@@ -8,10 +8,15 @@ import numpy as np
 
 
 class Interrupt:
-  """Remembers SIGTERM and SIGINT while it is entered; a second SIGINT raises KeyboardInterrupt."""
+  """Remembers SIGTERM and SIGINT while it is entered; a second SIGINT raises KeyboardInterrupt.
+
+  Attributes:
+    agreed: the signal that `seen` last reported, 0 if none: with several processes a signal may
+      have come to one of them, and only what all of them know may be acted on.
+  """
 
   def __init__(self) -> None:
-    self.number = 0
+    self.number = self.agreed = 0
     self.before: dict[Any, Any] = {}
 
   def __enter__(self) -> 'Interrupt':
@@ -23,7 +28,7 @@ class Interrupt:
 
   def __exit__(self, *unused: Any) -> None:
     for number, handler in self.before.items():
-      signal.signal(number, handler)
+      signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: set in C
 
   def _note(self, number: int, frame: Any) -> None:
     if self.number and number == signal.SIGINT:
@@ -32,8 +37,9 @@ class Interrupt:
 
   def seen(self) -> int:
     """The signal that came, 0 if none; with several processes the same answer on all of them."""
-    if jax.process_count() == 1:
-      return self.number
-    from jax.experimental import multihost_utils
+    self.agreed = self.number
+    if jax.process_count() > 1:
+      from jax.experimental import multihost_utils
 
-    return int(multihost_utils.process_allgather(np.asarray(self.number)).max())
+      self.agreed = int(multihost_utils.process_allgather(np.asarray(self.number)).max())
+    return self.agreed

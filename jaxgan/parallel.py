@@ -82,7 +82,7 @@ def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
     return jax.tree.map(sharding, state)
 
   def place(state: Any) -> Any:
-    return jax.tree.map(lambda x: jax.device_put(x, sharding(x)), state)
+    return jax.tree.map(lambda x: _put(x, sharding(x)), state)
 
   def shard(batch: Any) -> Any:
     return jax.tree.map(lambda x: jax.make_array_from_process_local_data(by_example, x), batch)
@@ -106,6 +106,17 @@ def _jit_layout(devices: list[Any], fsdp: bool) -> Layout:
     return jax.tree.map(lambda x: x.addressable_data(0), whole)
 
   return Layout(place, shard, compile, lambda state: state, local, abstract, devices)
+
+
+def _put(x: Any, sharding: NamedSharding) -> jax.Array:
+  """The array on the devices of all processes, each of which has the same one or its part of it."""
+  if jax.process_count() == 1 or not x.is_fully_addressable:
+    return jax.device_put(x, sharding)
+  if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+    data = _put(jax.random.key_data(x), sharding)
+    return jax.random.wrap_key_data(data, impl=jax.random.key_impl(x))
+  whole = np.asarray(x)  # device_put reaches the devices of this process alone
+  return jax.make_array_from_callback(x.shape, sharding, lambda index: whole[index])
 
 
 def _pmap_layout(devices: list[Any]) -> Layout:

@@ -25,8 +25,8 @@ def size_of(tree: Any) -> int:
 
 
 def say(*lines: str) -> None:
-  """Prints lines without tearing a bar."""
-  for line in lines:
+  """Prints lines without tearing a bar; of several processes only the first one speaks."""
+  for line in lines if jax.process_index() == 0 else ():
     tqdm.write(line, file=sys.stderr)
 
 
@@ -54,7 +54,7 @@ class Bar:
     self.bar = tqdm(
       total=total,
       initial=start,
-      disable=not sys.stderr.isatty(),
+      disable=not sys.stderr.isatty() or jax.process_index() != 0,
       dynamic_ncols=True,
       smoothing=0.05,
       bar_format='{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}  {elapsed} < {remaining}{postfix}',
