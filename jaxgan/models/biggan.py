@@ -21,9 +21,9 @@ from jaxgan.nn.resample import average_pool, upsample
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
 # Channel multipliers: a generator block goes from one entry to the next and doubles the size. The
-# paper has 128 to 512; 32 and 64 are its PyTorch code's, 16 follows 32.
+# paper has 128 to 512; 32 and 64 are its PyTorch code's; 16 is ours, with the widths of 64's end.
 GENERATOR_WIDTHS = {
-  16: (4, 4, 4),
+  16: (8, 4, 2),
   32: (4, 4, 4, 4),
   64: (16, 16, 8, 4, 2),
   128: (16, 16, 8, 4, 2, 1),
@@ -32,7 +32,7 @@ GENERATOR_WIDTHS = {
 }
 # Output multiplier of each discriminator block, and how many of the first blocks halve the size.
 DISCRIMINATOR_WIDTHS = {
-  16: ((4, 4, 4), 2),
+  16: ((2, 4, 8), 2),
   32: ((4, 4, 4, 4), 2),
   64: ((1, 2, 4, 8, 16), 4),
   128: ((1, 2, 4, 8, 16, 16), 5),
