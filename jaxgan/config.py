@@ -6,7 +6,9 @@ only goes into `config.game`, the keyword arguments of that model's `make`.
 
 import difflib
 import json
+import runpy
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -107,6 +109,37 @@ def smoke(config: ConfigDict) -> ConfigDict:
       if name == 'samples'
     }
   return small
+
+
+def folders() -> list[Path]:
+  """Where configs are looked for by name: the working folder, the checkout, the installed package."""
+  package = Path(__file__).resolve().parent
+  return [Path('configs'), package.parent / 'configs', package / '_configs']
+
+
+def find(given: str) -> str:
+  """The path of a config given as a path or by its bare name, its ':variant' kept.
+
+  Raises:
+    ConfigError: there is no such file; the message names the nearest one.
+  """
+  path, colon, variant = given.partition(':')
+  named = (folder / Path(path).with_suffix('.py').name for folder in folders())
+  for candidate in (Path(path), *named):
+    if candidate.is_file():
+      return f'{candidate}{colon}{variant}'
+  known = {p.stem for folder in folders() for p in folder.glob('*.py')}
+  raise ConfigError(f'no config file {path!r}; {nearest(Path(path).stem, known)}')
+
+
+def load(given: str) -> ConfigDict:
+  """The config of a file and variant: `load('biggan')`, `load('configs/biggan.py:cifar10')`.
+
+  Raises:
+    ConfigError: there is no such file or variant.
+  """
+  path, _, variant = find(given).partition(':')
+  return runpy.run_path(path)['get_config'](*filter(None, [variant]))
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,6 @@
 """python -m jaxgan.main --config=configs/biggan.py [--workdir=...] [--config.total_steps=...]: trains."""
 
 import re
-import runpy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -24,30 +23,6 @@ SMOKE = flags.DEFINE_bool(
   'smoke', False, 'shrink the config to seconds, to see whether everything works'
 )
 WORKDIR = flags.DEFINE_string('workdir', None, 'where everything is written [runs/<config>]')
-
-
-def config_folders() -> list[Path]:
-  """Where configs are looked for by name: the working folder, the checkout, the installed package."""
-  package = Path(__file__).resolve().parent
-  return [Path('configs'), package.parent / 'configs', package / '_configs']
-
-
-def find_config(given: str) -> str:
-  """The path of a config given as a path or by its bare name, its ':variant' kept.
-
-  Raises:
-    ConfigError: there is no such file; the message names the nearest one.
-  """
-  path, colon, variant = given.partition(':')
-  candidates = [
-    Path(path),
-    *(folder / Path(path).with_suffix('.py').name for folder in config_folders()),
-  ]
-  for candidate in candidates:
-    if candidate.is_file():
-      return f'{candidate}{colon}{variant}'
-  known = {p.stem for folder in config_folders() for p in folder.glob('*.py')}
-  raise configs.ConfigError(f'no config file {path!r}; {configs.nearest(Path(path).stem, known)}')
 
 
 def name_of(given: str) -> str:
@@ -117,17 +92,13 @@ def main(argv: Sequence[str]) -> int:
 def config_argument(word: str) -> str:
   """The word with the file of a --config= found."""
   given = re.fullmatch(r'--?config=(.*)', word)
-  return f'--config={find_config(given[1])}' if given else word
+  return f'--config={configs.find(given[1])}' if given else word
 
 
 def config_keys(words: Sequence[str]) -> list[str]:
   """The keys of the config that the words name."""
-  path, _, variant = (
-    next(word for word in words if word.startswith('--config='))
-    .removeprefix('--config=')
-    .partition(':')
-  )
-  config = runpy.run_path(path)['get_config'](*filter(None, [variant]))
+  given = next(word for word in words if word.startswith('--config='))
+  config = configs.load(given.removeprefix('--config='))
   return [key for key, _ in configs.flatten(config)]
 
 

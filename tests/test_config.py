@@ -107,3 +107,10 @@ def test_help_says_what_there_is_without_jax(module):
   done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   assert '--workdir' in done.stdout and 'python -m jaxgan' in done.stdout
+
+
+def test_load_finds_a_config_by_name_path_and_variant():
+  assert configs.load('biggan') == configs.load('configs/biggan.py')
+  assert configs.load('biggan:cifar10').data.name == 'cifar10'
+  with pytest.raises(configs.ConfigError, match="did you mean 'biggan'"):
+    configs.load('bigan')
