@@ -210,9 +210,22 @@ def keep_programs(directory: str) -> None:
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
+def ahead(function: Any, state: Any, batches: Any) -> Any:
+  """What `Layout.compile` made, compiled for these arguments.
+
+  A pmap over several processes can be compiled only by calling it: lowered, it asks for the arrays
+  of all processes instead of its own.
+  """
+  if jax.process_count() > 1 and all(x.is_fully_addressable for x in jax.tree.leaves(state)):
+    return function
+  return function.lower(state, batches).compile()
+
+
 def cost(compiled: Any, steps: int) -> str:
   """FLOPs and memory of a compiled step in words, as far as the backend tells them."""
   told = []
+  if not hasattr(compiled, 'cost_analysis'):
+    return 'cost unknown'
   analysis = compiled.cost_analysis()
   analysis = analysis[0] if isinstance(analysis, list) else analysis
   if analysis and analysis.get('flops', 0) > 0:

@@ -106,7 +106,7 @@ class Session:
     if key not in self.programs:
       began = time.monotonic()
       step_function = self.layout.compile(several_steps(self.problem.step))
-      self.programs[key] = step_function.lower(state, batches).compile()
+      self.programs[key] = parallel.ahead(step_function, state, batches)
       cost = parallel.cost(self.programs[key], stride)
       progress.say(f'  compiled the step in {time.monotonic() - began:.1f} s: {cost}')
     return self.programs[key]
