@@ -16,7 +16,7 @@ from jaxgan.nn.spectral_norm import SNConv
 class Attention(nn.Module):
   """x + gamma * o(softmax(theta(x) phi(x)^T) g(x)); [B, H, W, C] -> the same, H and W even.
 
-  theta, phi (C/8 channels), g (C/2) and o are 1x1 convolutions without bias; phi and g are 2x2
+  theta, phi (C/8 channels, at least 1), g (C/2) and o are 1x1 convolutions without bias; phi and g are 2x2
   max-pooled, there is no 1/sqrt(d), and the scalar gamma starts at 0, so the layer starts as the
   identity. The softmax is at least float32 whatever the dtype.
 
@@ -37,8 +37,8 @@ class Attention(nn.Module):
     project = lambda name, features, value: self.conv(
       features=features, kernel_size=1, use_bias=False, dtype=self.dtype, name=name
     )(value, train)
-    theta = project('theta', c // 8, x).reshape(b, h * w, -1)
-    phi = max_pool(project('phi', c // 8, x)).reshape(b, h * w // 4, -1)
+    theta = project('theta', max(c // 8, 1), x).reshape(b, h * w, -1)
+    phi = max_pool(project('phi', max(c // 8, 1), x)).reshape(b, h * w // 4, -1)
     g = max_pool(project('g', c // 2, x)).reshape(b, h * w // 4, -1)
     scores = jnp.einsum('bqd,bkd->bqk', theta, phi, preferred_element_type=wide(self.dtype))
     weights = jax.nn.softmax(scores, axis=-1).astype(self.dtype)

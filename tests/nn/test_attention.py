@@ -63,3 +63,11 @@ def test_bfloat16_keeps_float32_parameters():
   assert {leaf.dtype for leaf in jax.tree.leaves(fresh)} == {jnp.dtype('float32')}
   fresh['params']['gamma'] = jnp.ones(())
   assert half.apply(fresh, x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def test_fewer_than_eight_channels_still_attend():
+  x = jax.random.normal(jax.random.key(0), (2, 4, 4, 4))
+  given = Attention().init(jax.random.key(1), x)
+  assert given['params']['theta']['kernel'].shape[-1] == 1
+  moved = {**given, 'params': {**given['params'], 'gamma': jnp.ones(())}}
+  assert jnp.abs(Attention().apply(moved, x) - x).max() > 1e-3
