@@ -1,0 +1,42 @@
+"""The notebooks: every one runs from top to bottom, and is committed without what it printed."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import jaxgan
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / 'notebooks').glob('*.ipynb'))
+
+
+def test_there_are_notebooks():
+  assert NOTEBOOKS
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_is_committed_without_outputs(path):
+  notebook = nbformat.read(path, as_version=4)
+  nbformat.validate(notebook)
+  code = [cell for cell in notebook.cells if cell.cell_type == 'code']
+  assert code
+  for cell in code:
+    assert not cell.outputs and cell.execution_count is None
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_with_two_steps(path, tmp_path, monkeypatch):
+  places = [str(Path(jaxgan.__file__).parents[1]), os.environ.get('PYTHONPATH', '')]
+  monkeypatch.setenv('PYTHONPATH', os.pathsep.join(filter(None, places)))
+  monkeypatch.setenv('JAXGAN_NB_STEPS', '2')
+  notebook = nbformat.read(path, as_version=4)
+  client = NotebookClient(
+    notebook, timeout=300, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
+  )
+  client.execute()
+  outputs = [o for cell in notebook.cells if cell.cell_type == 'code' for o in cell.outputs]
+  pictures = [o for o in outputs if 'image/png' in o.get('data', {})]
+  assert len(pictures) >= 5
+  assert any('checkpoints' in found.name for found in tmp_path.glob('runs/*/*'))
