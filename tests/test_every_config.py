@@ -23,7 +23,7 @@ name_of = lambda value: value.stem if isinstance(value, Path) else value or 'def
 
 
 def get_config(path, variant):
-  return runpy.run_path(str(path))['get_config'](variant)
+  return configs.load(f'{path}:{variant}')
 
 
 def with_sgd(config):
