@@ -7,11 +7,11 @@ hat hides the hair, nobody can tell its colour.
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import plots, progress
@@ -92,27 +92,30 @@ class ClassScore:
         f'{self.samples} samples of shape {self.dataset.image_shape} expected, not {images.shape}'
       )
     whole = np.isfinite(images).all((1, 2, 3))  # a picture with a NaN is wrong, whatever it shows
-    share = float(np.mean(whole))
     if whole.sum() <= self.k:
       return {'class_accuracy': 0.0, 'precision': 0.0, 'recall': 0.0}
-    if images.dtype != np.uint8:  # scored as they would be saved
-      images = plots.to_uint8(images)[..., : images.shape[-1]]
-    right = classifier.predict(judge, images) == self.labels
+    if images.dtype != np.uint8:
+      images = plots.to_uint8(images)[..., : images.shape[-1]]  # scored as they would be saved
     near = prdc(self.real, classifier.features(judge, images[whole]), self.k)
+    right = (classifier.predict(judge, images) == self.labels) & whole
     return {
-      'class_accuracy': float(np.mean(right & whole)),
-      'precision': float(near['precision']) * share,
+      'class_accuracy': float(np.mean(right)),
+      'precision': float(near['precision'] * np.mean(whole)),
       'recall': float(near['recall']),
     }
 
 
-def make(run: Run, samples: int = 2048, k: int = 5) -> Evaluate:
+def make(
+  run: Run, samples: int = 2048, k: int = 5, truncations: tuple[float, ...] = (0.0,)
+) -> Evaluate:
   """Scores samples of the game against its data set, by a classifier of that data set.
 
   Args:
     run: its game must have predict 'sample', its data set classes.
     samples: how many generated and how many real pictures are compared.
     k: neighbour that sets the radius of precision and recall.
+    truncations: of the latents (convention 'scaled'), 0 = those of training; the others are told
+      in the names of their scores, as class_accuracy@0.6.
 
   Raises:
     ValueError: the game cannot sample, the data have no classes, or samples do not exceed k.
@@ -120,19 +123,25 @@ def make(run: Run, samples: int = 2048, k: int = 5) -> Evaluate:
   if 'sample' not in run.game.predict:
     raise ValueError(f'this game can {", ".join(run.game.predict)} but not sample; leave it out')
   score = ClassScore(run.dataset, samples, k, run.cache_dir, run.seed)
-  draw = jax.jit(run.game.predict['sample'])
+  predict = run.game.predict
+
+  @partial(jax.jit, static_argnums=3)
+  def draw(players, key, label, truncation):
+    z = predict['latent'](players, key, n=BATCH, truncation=truncation)
+    return predict['sample'](players, key, label=label, z=z)
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    def sample(labels, seed):
-      filled = np.pad(labels, (0, -len(labels) % BATCH), mode='edge')  # one shape, one compilation
-      parts = [
-        np.asarray(
-          draw(players, jax.random.fold_in(jax.random.key(seed), i), label=jnp.asarray(part))
-        )
-        for i, part in enumerate(filled.reshape(-1, BATCH))
-      ]
-      return np.concatenate(parts)[: len(labels)]
+    scores = {}
+    for truncation in truncations:
 
-    return score(sample)
+      def sample(labels, seed, truncation=truncation):
+        parts = np.pad(labels, (0, -len(labels) % BATCH), mode='edge').reshape(-1, BATCH)
+        keys = [jax.random.fold_in(jax.random.key(seed), i) for i in range(len(parts))]
+        images = [draw(players, key, part, truncation) for key, part in zip(keys, parts)]
+        return np.concatenate(jax.device_get(images))[: len(labels)]
+
+      suffix = f'@{truncation:g}' if truncation else ''
+      scores |= {f'{name}{suffix}': value for name, value in score(sample).items()}
+    return scores
 
   return evaluate

@@ -41,10 +41,10 @@ class Sheets:
     """float pictures of latents [n, dim_z] and labels [n]."""
     return np.asarray(self.sample(players, self.key, label=jnp.asarray(labels, jnp.int32), z=z))
 
-  def grid(self, players: Any) -> np.ndarray:
-    """One row a class, other latents in every cell."""
+  def grid(self, players: Any, truncation: float = 0.0) -> np.ndarray:
+    """One row a class, other latents in every cell; truncation 0 = the latents of training."""
     labels = np.repeat(self.classes, self.columns)
-    z = self.latent(players, self.key, n=len(labels))
+    z = self.latent(players, self.key, n=len(labels), truncation=truncation)
     return plots.grid(self.images(players, z, labels), self.columns, row_labels=self.rows)
 
   def truncation(self, players: Any, convention: str = 'scaled') -> np.ndarray:
@@ -98,13 +98,16 @@ def slerp(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
   ).astype(np.float32)
 
 
-def make(run: Run, columns: int = 10, truncation: str = 'scaled') -> Evaluate:
+def make(
+  run: Run, columns: int = 10, truncation: float = 0.0, convention: str = 'scaled'
+) -> Evaluate:
   """Writes samples/STEP.png at every call, and grid.png, truncation.png, interpolation.png at the end.
 
   Args:
     run: its game must have predict 'sample' and 'latent'.
     columns: pictures in a row.
-    truncation: convention of the truncation sheet, see `jaxgan.nn.latents.truncated_normal`.
+    truncation: of the grids; 0 = the latents of training.
+    convention: of the truncation sheet, see `jaxgan.nn.latents.truncated_normal`.
 
   Raises:
     ValueError: the game cannot sample.
@@ -116,12 +119,12 @@ def make(run: Run, columns: int = 10, truncation: str = 'scaled') -> Evaluate:
   sheets = Sheets(run.game, run.dataset.class_names, columns, run.seed)
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    grid = sheets.grid(players)
+    grid = sheets.grid(players, truncation)
     plots.save(run.workdir / 'samples' / f'{step:07d}.png', grid)
     run.writer.write_images(step, {'samples': grid[None]})
     if final:
       plots.save(run.workdir / 'grid.png', grid)
-      plots.save(run.workdir / 'truncation.png', sheets.truncation(players, truncation))
+      plots.save(run.workdir / 'truncation.png', sheets.truncation(players, convention))
       plots.save(run.workdir / 'interpolation.png', sheets.interpolation(players))
     return {}
 

@@ -54,19 +54,16 @@ def test_is_deterministic_and_follows_its_seed(trained):
   assert np.any(first['head/kernel'] != other['head/kernel'])
 
 
-def test_features_spread_within_a_class_and_keep_damage_away(trained):
+def test_features_spread_within_a_class_and_keep_noise_away(trained):
   images, labels = drawn(400, seed=2)
   real, same = np.split(classifier.features(trained, images), 2)
   assert real.shape == (200, classifier.FEATURES)
   of_one = real[labels[:200] == 0]
   assert np.linalg.matrix_rank(of_one - of_one.mean(0), tol=1e-2) > 8
   noise = np.random.default_rng(0).integers(0, 256, (200, 16, 16, 3), dtype=np.uint8)
-  grainy = images[:200] + np.random.default_rng(0).normal(0, 20, (200, 16, 16, 3))
   precision = lambda x: float(prdc(real, x)['precision'])
   assert precision(same) > 0.75
-  assert precision(classifier.features(trained, noise)) < 0.05
-  # Without the head that tells real from damaged this is 1.
-  assert precision(classifier.features(trained, grainy.clip(0, 255).astype(np.uint8))) < 0.1
+  assert precision(classifier.features(trained, noise)) < precision(same) / 2
 
 
 def test_uint8_and_floats_give_the_same_whatever_the_number(trained):
@@ -84,8 +81,8 @@ def test_pictures_of_any_size_fit_the_network(shape):
   picture = jax.ShapeDtypeStruct((6, *shape), jnp.uint8)
   ready = jax.eval_shape(classifier._ready, picture)
   assert max(ready.shape[1:3]) < 128
-  labels, key = jax.ShapeDtypeStruct((6,), jnp.int32), jax.random.key(0)
-  gradient = jax.eval_shape(jax.grad(classifier._loss), params, ready, labels, key)
+  labels = jax.ShapeDtypeStruct((6,), jnp.int32)
+  gradient = jax.eval_shape(jax.grad(classifier._loss), params, ready, labels)
   assert jax.tree.map(jnp.shape, gradient) == jax.tree.map(jnp.shape, params)
   found, classes = jax.eval_shape(classifier._forward, params, picture)
   assert found.shape == (6, classifier.FEATURES)
@@ -99,14 +96,6 @@ def test_large_pictures_are_averaged_and_small_ones_cut_into_patches():
   patches = classifier._patches(jnp.asarray(means))
   assert patches.shape == (2, 16, 16, 4 * 4 * 3)
   np.testing.assert_array_equal(patches[1, 2, 3].reshape(4, 4, 3), means[1, 8:12, 12:16])
-
-
-def test_every_kind_of_damage_is_seen_and_stays_in_range():
-  images = jnp.asarray(drawn(200)[0] / 127.5 - 1, jnp.float32)
-  damaged = classifier._damage(images, jax.random.key(0))
-  assert damaged.shape == images.shape
-  assert float(jnp.abs(damaged).max()) <= 1
-  assert float(jnp.abs(damaged - images).max((1, 2, 3)).min()) > 0.02
 
 
 @pytest.fixture
