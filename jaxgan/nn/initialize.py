@@ -123,5 +123,5 @@ def initialize(module: nn.Module, key: jax.Array, *args: Any, **kwargs: Any) -> 
   with _numpy(np.asarray(jax.random.key_data(key)).ravel()):
     jax.eval_shape(trace, *args)
   if all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(harvest)):
-    return jax.tree.map(jnp.asarray, harvest)
+    return jax.device_put(harvest)  # jnp.asarray compiles a program for every shape
   return jax.jit(lambda k, *a: module.init(rngs(k), *a, **kwargs))(key, *args)
