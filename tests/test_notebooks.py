@@ -33,7 +33,7 @@ def test_runs_with_two_steps(path, tmp_path, monkeypatch):
   monkeypatch.setenv('JAXGAN_NB_STEPS', '2')
   notebook = nbformat.read(path, as_version=4)
   client = NotebookClient(
-    notebook, timeout=300, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
+    notebook, timeout=600, kernel_name='python3', resources={'metadata': {'path': str(tmp_path)}}
   )
   client.execute()
   outputs = [o for cell in notebook.cells if cell.cell_type == 'code' for o in cell.outputs]
