@@ -63,7 +63,7 @@ def pixel_faces(config: ConfigDict) -> None:
   """The embedded default: minutes on two CPU cores."""
   config.data.name = 'pixel_faces'
   config.game.update(channels=16, dim_z=24, shared_dim=32, attention=(8,))
-  config.data.batch_size, config.total_steps = 32, 3500
+  config.data.batch_size, config.total_steps = 32, 2800
   config.updates.discriminator = 2
   config.optimizer = adam(1e-3, 8e-4)
   for player in config.optimizer.values():
@@ -71,8 +71,8 @@ def pixel_faces(config: ConfigDict) -> None:
   config.ema.decay = 0.99
   config.evaluators = {
     'samples': {'every': 250, 'truncation': 0.6},
-    'class_score': {'every': 875, 'truncations': (0.0, 0.6)},
-    'spectra': {'every': 875},
+    'class_score': {'every': 700, 'truncations': (0.0, 0.6)},
+    'spectra': {'every': 700},
   }
   config.checkpoint.best = 'class_accuracy@0.6'
   config.smoke.game.dim_z = 6

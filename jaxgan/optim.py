@@ -57,10 +57,15 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
     total_updates: updates in the whole run, where decay schedules end.
 
   Raises:
-    OptimizerError: unknown optimiser, schedule or argument.
+    OptimizerError: unknown optimiser, schedule or argument, no learning rate, or a number below 0.
   """
   options = dict(spec)
   name, clip = options.pop('name', 'adam'), options.pop('clip', 0.0)
+  if 'learning_rate' not in options:
+    raise OptimizerError(f'optimizer {name!r} has no learning_rate; give one, such as 2e-4')
+  for option in ('learning_rate', 'warmup', 'hold', 'clip'):
+    if not spec.get(option, 0) >= 0:
+      raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
   rate = learning_rate(
     options.pop('learning_rate'),
     schedule=options.pop('schedule', 'constant'),
