@@ -1,0 +1,101 @@
+"""Optimisers from a config: rates at every point of a schedule, clipping, and one line for a mistake."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan.optim import OPTIMIZERS, OptimizerError, learning_rate, make_optimizer
+
+
+def rates(steps, **options):
+  schedule = learning_rate(0.4, **options)
+  return [round(float(schedule(step)), 6) for step in steps]
+
+
+@pytest.mark.parametrize(
+  'options, steps, expected',
+  [
+    ({}, (0, 7, 10**6), (0.4, 0.4, 0.4)),
+    ({'warmup': 4}, (0, 1, 2, 4, 9), (0.0, 0.1, 0.2, 0.4, 0.4)),
+    ({'schedule': 'linear', 'total_steps': 10}, (0, 5, 10, 12), (0.4, 0.2, 0.0, 0.0)),
+    ({'schedule': 'linear', 'total_steps': 10, 'hold': 6}, (0, 6, 8, 10), (0.4, 0.4, 0.2, 0.0)),
+    ({'schedule': 'linear', 'total_steps': 10, 'warmup': 2, 'hold': 4}, (0, 1, 2, 6, 8, 10), (0.0, 0.2, 0.4, 0.4, 0.2, 0.0)),
+    ({'schedule': 'cosine', 'total_steps': 10}, (0, 5, 10, 11), (0.4, 0.2, 0.0, 0.0)),
+    ({'schedule': 'cosine', 'total_steps': 12, 'warmup': 2, 'hold': 2}, (0, 2, 4, 8, 12), (0.0, 0.4, 0.4, 0.2, 0.0)),
+  ],
+)  # fmt: skip
+def test_schedules(options, steps, expected):
+  assert rates(steps, **options) == list(expected)
+
+
+def test_a_cosine_is_a_cosine():
+  expected = [0.2 * (1 + np.cos(np.pi * step / 8)) for step in range(9)]
+  np.testing.assert_allclose(rates(range(9), schedule='cosine', total_steps=8), expected, atol=1e-6)
+
+
+def after(spec, gradients, total=0):
+  """Parameters, from 0, after updates with the given gradients."""
+  tx = make_optimizer(spec, total)
+  params = jnp.zeros(len(gradients[0]))
+  state = tx.init(params)
+  for gradient in gradients:
+    updates, state = tx.update(jnp.asarray(gradient), state, params)
+    params = optax.apply_updates(params, updates)
+  return params
+
+
+def test_the_schedule_reaches_the_optimiser_and_ends_with_the_run():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'schedule': 'linear'}
+  np.testing.assert_allclose(after(spec, [[1.0]] * 4, total=4), [-(1 + 0.75 + 0.5 + 0.25)])
+  np.testing.assert_allclose(after(spec, [[1.0]] * 6, total=4), [-2.5])
+
+
+def test_clipping_is_by_the_norm_of_all_gradients():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'clip': 1.0}
+  np.testing.assert_allclose(after(spec, [[3.0, 4.0]]), [-0.6, -0.8], rtol=1e-6)
+  np.testing.assert_allclose(after(spec, [[0.3, 0.4]]), [-0.3, -0.4], rtol=1e-6)
+  np.testing.assert_allclose(after({**spec, 'clip': 0.0}, [[3.0, 4.0]]), [-3.0, -4.0])
+
+
+def test_options_reach_the_optimiser_and_adam_is_the_default():
+  with_momentum = {'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.5}
+  np.testing.assert_allclose(after(with_momentum, [[1.0], [0.0]]), [-1.5])
+  adam = {'learning_rate': 0.1, 'b1': 0.0, 'b2': 0.5, 'eps': 1.0}
+  np.testing.assert_allclose(after(adam, [[3.0]]), [-0.1 * 3 / (3 + 1)], rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', OPTIMIZERS)
+def test_every_optimiser_goes_downhill(name):
+  gradients = [[2.0, -3.0]] * 3
+  moved = after({'name': name, 'learning_rate': 0.01}, gradients)
+  assert moved[0] < 0 < moved[1] and np.isfinite(moved).all()
+
+
+@pytest.mark.parametrize(
+  'spec, says',
+  [
+    ({'name': 'adm', 'learning_rate': 1.0}, "unknown optimizer 'adm'; expected one of adam, "),
+    ({'learning_rate': 1.0, 'schedule': 'step'}, "unknown schedule 'step'; expected one of const"),
+    ({'learning_rate': 1.0, 'beta1': 0.5}, "'adam' has no option 'beta1'; expected some of b1, b2"),
+    ({'name': 'sgd', 'learning_rate': 1.0, 'b1': 0.0}, "'sgd' has no option 'b1'; .* momentum"),
+    ({'name': 'sgd'}, "'sgd' has no learning_rate"),
+    ({'learning_rate': -1e-4}, 'learning_rate=-0.0001; expected 0 or more'),
+    ({'learning_rate': float('nan')}, 'learning_rate=nan; expected 0 or more'),
+    ({'learning_rate': 1.0, 'clip': -1.0}, 'clip=-1.0; expected 0 or more'),
+    ({'learning_rate': 1.0, 'warmup': -5}, 'warmup=-5; expected 0 or more'),
+  ],
+)
+def test_mistakes_are_one_line(spec, says):
+  with pytest.raises(OptimizerError, match=says) as error:
+    make_optimizer(spec)
+  assert '\n' not in str(error.value)
+
+
+def test_the_optimiser_can_be_compiled():
+  tx = make_optimizer({'learning_rate': 0.1, 'schedule': 'cosine', 'warmup': 2, 'clip': 1.0}, 10)
+  params = jnp.ones(2)
+  updates, state = jax.jit(tx.update)(params, tx.init(params), params)
+  assert (updates == 0).all()  # the first step of a warm-up has rate 0
+  assert (jax.jit(tx.update)(params, state, params)[0] < 0).all()
