@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -146,10 +147,12 @@ def adversarial(
       generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3)
     )
     fake = jax.lax.stop_gradient(fake)
+    chex.assert_equal_shape([fake, real])  # at trace time: the generator draws what the data show
     both, labels = jnp.concatenate([fake, real]), jnp.concatenate([fake_label, label])
     logits, new = run(
       discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4)
     )
+    chex.assert_shape(logits, (2 * n,))
     fake_logits, real_logits = jnp.split(logits, 2)
     critic = lambda x, label=label: run(
       discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4)
