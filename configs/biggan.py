@@ -2,7 +2,7 @@
 
 Paper: Brock, Donahue, Simonyan 2018, arXiv 1809.11096.
 
-  python -m jaxgan.main --config=configs/biggan.py                  pixel faces, 16x16, 11 hair colours, shipped with the package
+  python -m jaxgan.main --config=configs/biggan.py                  pixel faces, 16x16, 9 hair shades, shipped with the package
   python -m jaxgan.main --config=configs/biggan.py:fashion_mnist    28x28 padded to 32, grey, 10 classes
   python -m jaxgan.main --config=configs/biggan.py:cifar10          32x32, 10 classes
   python -m jaxgan.main --config=configs/biggan.py:imagenet128      128x128, 1,000 classes
@@ -12,8 +12,9 @@ All but the first read tensorflow-datasets: --config.data.data_dir=... says wher
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | MEASURED |
-| cifar10 | one GPU, not run here | the authors' code reports FID about 8 to 9 |
+| pixel faces | 2 cores of an x86-64 server, 9 min 01 s for 2,800 steps, other work beside it | class accuracy 95.2 %, precision 0.736, recall 0.463 at truncation 0.6; 84.1 %, 0.624, 0.771 without (its judge: 99.2 % on held-out real faces) |
+| fashion_mnist | FASHION |
+| cifar10 | one GPU; not run here | none measured |
 | imagenet128 | a TPU v3-128 pod, or 8 GPUs with --config.accumulate=8; not run here | paper: FID 8.7, IS 98.8 |
 | imagenet128_deep | the same | paper: FID 5.7, IS 124.5 |
 """
