@@ -139,7 +139,10 @@ def train(
   parallel.start_distributed(config.parallel.distributed)
   parallel.keep_programs(config.cache.dir)
   workdir = Path(workdir).expanduser()
-  workdir.mkdir(parents=True, exist_ok=True)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise configs.ConfigError(f'work folder {workdir} cannot be made: {error.strerror}') from error
   session = Session(config, workdir, dataset)
   if jax.process_index() == 0:
     (workdir / 'config.json').write_text(configs.to_json(config))
