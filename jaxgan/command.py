@@ -57,7 +57,7 @@ def run(
   main: Callable[[list[str]], int],
   about: str | None,
   details: Callable[[], str] | None = None,
-  argument: Callable[[str], str] = lambda word: word,
+  prepare: Callable[[list[str]], list[str]] = list,
   keys: Callable[[list[str]], list[str]] | None = None,
 ) -> None:
   """Runs a command and exits with its code.
@@ -66,7 +66,7 @@ def run(
     main: given the words that are no flags, the program first; returns the exit code.
     about: what --help begins with.
     details: text that --help ends with.
-    argument: applied to each word before the flags are parsed.
+    prepare: applied to the words before the flags are parsed.
     keys: from the words to the config keys that can be set.
   """
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
@@ -75,7 +75,8 @@ def run(
     print(help_text(about or '', details))
     sys.exit(0)
   try:
-    words = [words[0], *map(argument, words[1:])]
+    words = [words[0], *prepare(words[1:])]
+    sys.argv = words  # where ml_collections looks for the overrides
     sys.exit(main(parse(words, keys and (lambda: keys(words)))))
   except UserError as error:
     print(f'jaxgan: {" ".join(str(error).split())}', file=sys.stderr)

@@ -181,9 +181,9 @@ def validate(config: ConfigDict) -> None:
     if not isinstance(count, int) or count < 1:
       raise ConfigError(f'updates.{player}={count!r}; expected a whole number >= 1')
   for name, options in config.evaluators.items():
-    if not isinstance(options.get('every'), int) or options.every < 1:
+    if not isinstance(options.get('every'), int) or options.every < 0:
       raise ConfigError(
-        f'evaluators.{name}.every={options.get("every")!r}; expected a whole number of steps >= 1'
+        f'evaluators.{name}.every={options.get("every")!r}; expected a whole number of steps, 0 = off'
       )
 
 

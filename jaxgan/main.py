@@ -1,5 +1,6 @@
 """python -m jaxgan.main --config=configs/biggan.py [--workdir=...] [--config.total_steps=...]: trains."""
 
+import ast
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ CONFIG = config_flags.DEFINE_config_file(
 SMOKE = flags.DEFINE_bool(
   'smoke', False, 'shrink the config to seconds, to see whether everything works'
 )
+EXTRA: dict[str, Any] = {}  # options from the command line that the config does not list
+GIVEN: list[str] = []  # every config key on the command line
 WORKDIR = flags.DEFINE_string('workdir', None, 'where everything is written [runs/<config>]')
 
 
@@ -73,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     )
   if CONFIG.value is None:
     raise configs.ConfigError('no config given; try --config=configs/biggan.py')
-  config = configs.smoke(CONFIG.value) if SMOKE.value else CONFIG.value
+  config = final_config()
   name = name_of(cast(Any, flags.FLAGS['config']).config_filename) + '-smoke' * SMOKE.value
   workdir = Path(WORKDIR.value or Path('runs') / name)
   from jaxgan import progress, train
@@ -89,22 +92,80 @@ def main(argv: Sequence[str]) -> int:
   return 0
 
 
-def config_argument(word: str) -> str:
-  """The word with the file of a --config= found."""
-  given = re.fullmatch(r'--?config=(.*)', word)
-  return f'--config={configs.find(given[1])}' if given else word
+def prepare(words: Sequence[str]) -> list[str]:
+  """The words with the config file found by name, and without the options that it leaves out.
+
+  A config lists the options that matter to it. Others of the open sections (`game`, `optimizer`,
+  `updates`, `evaluators`) are set aside in `EXTRA`; whoever takes them knows what there is.
+
+  Raises:
+    ConfigError: no such file or variant.
+  """
+  rest = iter(words)
+  joined = [f'--config={next(rest, "")}' if w in ('--config', '-config') else w for w in rest]
+  found = [re.fullmatch(r'--?config=(.*)', word) for word in joined]
+  given = next((match[1] for match in found if match), None)
+  if given is None:
+    return joined
+  path = configs.find(given)
+  known = {key for key, _ in configs.flatten(configs.load(path))}
+  kept = []
+  for word, match in zip(joined, found):
+    option = re.fullmatch(r'--?config\.([\w.]+)=(.*)', word)
+    if option:
+      GIVEN.append(option[1])
+    if option and option[1] not in known and option[1].partition('.')[0] in configs.OPEN:
+      EXTRA[option[1]] = literal(option[2])
+    else:
+      kept.append(f'--config={path}' if match else word)
+  return kept
+
+
+def literal(text: str) -> Any:
+  """A Python literal, or the text itself."""
+  try:
+    return ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    return text
+
+
+def place(config: ConfigDict, path: str, value: Any) -> None:
+  """Sets the value at a dotted path, making sections on the way."""
+  *sections, key = path.split('.')
+  with config.unlocked():
+    for section in sections:
+      if section not in config:
+        config[section] = ConfigDict()
+      config = config[section]
+    config[key] = value
+
+
+def final_config() -> ConfigDict:
+  """The config with the options set aside; what the user gave also holds in the smoke form."""
+  config = CONFIG.value
+  for path, value in EXTRA.items():
+    place(config, path, value)
+  if not SMOKE.value:
+    return config
+  small = configs.smoke(config)
+  given = dict(configs.flatten(config))
+  for path in GIVEN:
+    place(small, path, given[path])
+  return small
 
 
 def config_keys(words: Sequence[str]) -> list[str]:
   """The keys of the config that the words name."""
-  given = next(word for word in words if word.startswith('--config='))
+  given = next((word for word in words if word.startswith('--config=')), None)
+  if given is None:
+    raise configs.ConfigError('no config given; try --config=configs/biggan.py')
   config = configs.load(given.removeprefix('--config='))
   return [key for key, _ in configs.flatten(config)]
 
 
 def run() -> None:
   """The console entry."""
-  command.run(main, __doc__, configs.describe, config_argument, config_keys)
+  command.run(main, __doc__, configs.describe, prepare, config_keys)
 
 
 if __name__ == '__main__':

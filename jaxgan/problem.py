@@ -87,7 +87,10 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
 
   def init(key: jax.Array) -> TrainState:
     batch = datasets.preprocess(dataset.fetch(np.zeros(1, np.int64)), key)
-    players = game.init(jax.random.fold_in(key, 0), batch)
+    try:
+      players = game.init(jax.random.fold_in(key, 0), batch)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+      raise ConfigError(f'model {config.model!r}: {str(error).strip().splitlines()[0]}') from error
     create = lambda players: TrainState.create(
       jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players)
     )

@@ -13,6 +13,7 @@ import numpy as np
 from jaxgan import config as configs
 from jaxgan import datasets, evaluators, parallel, progress
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.config import ConfigError
 from jaxgan.problem import make_problem
 from jaxgan.train_step import several_steps
 
@@ -52,6 +53,7 @@ class Session:
       'name': data.name,
       'image_shape': list(data.image_shape),
       'class_names': list(data.class_names),
+      'size': data.size,
     }
     return {
       'config': json.loads(configs.to_json(self.config)),
@@ -73,7 +75,14 @@ class Session:
       state, meta, step = found
       self.saved, self.scores = step, meta['scores']
       self.retries = max(self.retries, meta['retries'])
-      changed = configs.difference(meta['config'], self.meta()['config'])
+      now = self.meta()
+      if meta['dataset']['class_names'] != now['dataset']['class_names']:
+        raise ConfigError(
+          f'the classes of {now["dataset"]["name"]} are not those that {self.workdir} was trained on; '
+          'give the same data, or another --workdir'
+        )
+      changed = configs.difference(meta['config'], now['config'])
+      changed += configs.difference({'data': meta['dataset']}, {'data': now['dataset']})
       if changed:
         progress.say(f'  going on with a changed config: {"; ".join(changed)}')
     if going_back:
@@ -121,8 +130,16 @@ class Session:
       self.config.seed,
       self.config.data.cache_dir,
     )
-    options = {name: o.to_dict() for name, o in self.config.evaluators.items()}
-    return [(o.pop('every'), evaluators.make(name, run, **o)) for name, o in options.items()]
+    judges = []
+    for name, options in self.config.evaluators.items():
+      arguments = options.to_dict()
+      period = arguments.pop('every')
+      try:
+        if period:
+          judges.append((period, evaluators.make(name, run, **arguments)))
+      except evaluators.NotApplicable as reason:
+        progress.say(f'  {name} is left out: {reason}')
+    return judges
 
   def facts(self, step: int) -> dict[str, str]:
     """The lines of the start banner."""

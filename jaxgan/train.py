@@ -115,6 +115,9 @@ def run(session: Session) -> dict[str, Any]:
   session.checkpoints.close()
   if jax.process_index() == 0:
     plots.curves(writers.scalars(workdir), workdir / 'curves.png', title=workdir.name)
+  best = config.checkpoint.best
+  if best and session.scores and best not in session.scores:
+    progress.say(f'  no best checkpoint: no evaluator gives the score {best!r} (checkpoint.best)')
   seconds = time.monotonic() - began
   return {'step': step, 'signal': interrupt.agreed, 'seconds': seconds, 'scores': session.scores}
 

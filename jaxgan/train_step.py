@@ -11,7 +11,11 @@ from jaxgan.games import Game
 from jaxgan.nn import replicas
 from jaxgan.train_state import TrainState
 
-CHECKS = ('loss', 'gradient', 'parameters')  # in the order in which one update can go wrong
+CHECKS = (
+  'loss',
+  'gradient',
+  'parameters or statistics',
+)  # in the order in which one update can go wrong
 FINITE = 2**30
 
 
@@ -170,8 +174,13 @@ def make_train_step(
         state, name, game.losses[name], txs[name], part, jax.random.fold_in(key, i), accumulate
       )
       metrics |= new
-      for j, check in enumerate(('loss', 'grad_norm', 'param_norm')):
-        here = jnp.where(jnp.isfinite(new[f'{name}/{check}']), FINITE, i * len(CHECKS) + j)
+      mine = [
+        x for x in jax.tree.leaves(state.players[name]) if jnp.issubdtype(x.dtype, jnp.inexact)
+      ]
+      for j, value in enumerate(
+        (new[f'{name}/loss'], new[f'{name}/grad_norm'], optax.tree.norm(mine))
+      ):
+        here = jnp.where(jnp.isfinite(value), FINITE, i * len(CHECKS) + j)
         bad = jnp.minimum(bad, here)
     if ema is not None:
       state = state.replace(ema=average(state.ema, state.players, state.step, ema))

@@ -16,6 +16,11 @@ from jaxgan.config import ConfigError, nearest
 from jaxgan.datasets import Dataset
 from jaxgan.games import Game
 
+
+class NotApplicable(Exception):
+  """An evaluator has nothing to say about this game or these data; the run goes on without it."""
+
+
 Evaluate = Callable[[int, Any, bool], dict[str, float]]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgan import plots, progress
 from jaxgan.datasets import Dataset
-from jaxgan.evaluators import Evaluate, Run
+from jaxgan.evaluators import Evaluate, NotApplicable, Run
 from jaxgan.metrics import classifier
 from jaxgan.metrics.prdc import prdc
 
@@ -118,10 +118,13 @@ def make(
       in the names of their scores, as class_accuracy@0.6.
 
   Raises:
-    ValueError: the game cannot sample, the data have no classes, or samples do not exceed k.
+    NotApplicable: the data have fewer than two classes.
+    ValueError: the game cannot sample, or samples do not exceed k.
   """
   if 'sample' not in run.game.predict:
     raise ValueError(f'this game can {", ".join(run.game.predict)} but not sample; leave it out')
+  if len(run.dataset.class_names) < 2:
+    raise NotApplicable(f'{run.dataset.name} has fewer than two classes')
   score = ClassScore(run.dataset, samples, k, run.cache_dir, run.seed)
   predict = run.game.predict
 

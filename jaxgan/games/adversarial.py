@@ -8,9 +8,11 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from jaxgan import losses, penalties
+from jaxgan.config import nearest
 from jaxgan.games import Aux, Game
 from jaxgan.nn import latents, replicas
 from jaxgan.nn.batch_norm import standing_statistics
@@ -255,9 +257,19 @@ def from_networks(
   }
   given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
   rest: dict[str, Any] = {}
+  sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
+  for size in np.atleast_1d(np.asarray(options.get('attention', ()), int)):
+    if size not in sizes:
+      raise ValueError(
+        f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
+      )
   for name, value in {'resolution': resolution, 'num_classes': num_classes, **options}.items():
     value = (
-      jnp.dtype(value) if name == 'dtype' else tuple(value) if isinstance(value, list) else value
+      jnp.dtype(value)
+      if name == 'dtype'
+      else tuple(np.atleast_1d(value))
+      if name == 'attention'
+      else value
     )
     own = name.removeprefix('discriminator_')
     if name in game - {'num_classes'} and name not in fields[0]:
@@ -269,8 +281,7 @@ def from_networks(
         if name in f:
           options_of.setdefault(name, value)
     else:
-      raise ValueError(
-        f'no option game.{name}; there are {", ".join(sorted(game | fields[0] | fields[1]))}'
-      )
+      known = {f'game.{option}' for option in game | fields[0] | fields[1]}
+      raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
   networks = generator(**given[0]), discriminator(**given[1])
   return adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)

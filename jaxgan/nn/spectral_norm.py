@@ -164,4 +164,5 @@ class SNEmbed(SpectralLayer):
     table = self.normalised(table, table.T, train)
     if jnp.issubdtype(labels.dtype, jnp.floating):
       return labels.astype(self.dtype) @ table
-    return jnp.take(table, labels, axis=0)
+    known = jnp.where(labels < 0, self.num_embeddings, labels)  # a negative index would wrap
+    return jnp.take(table, known, axis=0)
