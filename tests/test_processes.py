@@ -98,7 +98,7 @@ def assert_alike(found, expected):
   assert [sorted(row) for row in found] == [sorted(row) for row in expected]
   for a, b in zip(found, expected):
     for name in b:
-      np.testing.assert_allclose(a[name], b[name], rtol=2e-3, atol=2e-4, err_msg=name)
+      np.testing.assert_allclose(a[name], b[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_two_processes_train_save_leave_and_are_one_run(config_file, tmp_path):
