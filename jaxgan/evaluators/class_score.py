@@ -134,7 +134,7 @@ def make(
     return predict['sample'](players, key, label=label, z=z)
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    scores = {}
+    scores: dict[str, float] = {}
     for truncation in truncations:
 
       def sample(labels, seed, truncation=truncation):
