@@ -57,7 +57,7 @@ def load(
   'train[:90%]' is a fair sample of every class.
 
   Args:
-    name: for banners; the folder's own name by default.
+    name: not used; the folder's own name is shown.
     split: where the folder holds folders named train, val, test, ...: one of them; otherwise
       'train' is all there is. Slices of either.
     label: '' = labels.csv if there is one, else the subfolders; a column of labels.csv;
@@ -75,7 +75,7 @@ def load(
   if not data_dir:
     raise DataError('source=folder needs data_dir: the folder that holds the pictures')
   root = _split_folder(Path(data_dir).expanduser(), part)
-  title = name or root.name
+  title = root.name  # the config may still hold the name of its own data set
   files = find(root, label)
   size, channels = len(files.paths), channels or 3
   chosen = rows(size)

@@ -50,8 +50,15 @@ def gradient_penalty(
   Returns:
     float32 [B], finite also where the gradient is zero.
 
+  Raises:
+    ValueError: real and fake differ in shape.
+
   Source: Gulrajani et al. 2017, arXiv 1704.00028; one-sided: Petzka et al. 2018, arXiv 1709.08894.
   """
+  if real.shape != fake.shape:
+    raise ValueError(
+      f'real {real.shape} and fake {fake.shape}; expected one shape, a pair a sample'
+    )
   t = replicas.draw(jax.random.uniform, key, (real.shape[0],)).reshape(
     (-1,) + (1,) * (real.ndim - 1)
   )

@@ -132,3 +132,9 @@ def test_dirac_gan_circles_without_r1_and_converges_with_it():
     for _ in range(300):
       theta, psi = turn(theta, psi, gamma)
     assert low <= float(jnp.hypot(theta, psi)) <= high
+
+
+def test_pairs_must_match():
+  critic = lambda x: x.sum((1, 2, 3))
+  with pytest.raises(ValueError, match='expected one shape'):
+    gradient_penalty(critic, jnp.ones((4, 8, 8, 3)), jnp.ones((1, 8, 8, 1)), jax.random.key(0))
