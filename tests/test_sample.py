@@ -1,5 +1,6 @@
 """The sample command: every format, from a work folder alone, and one line for every mistake."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from jaxgan import command, models, plots, sample
 from jaxgan import config as configs
 from jaxgan.errors import UserError
 from jaxgan.games.adversarial import adversarial
+from jaxgan.nn import latents
 from jaxgan.nn.batch_norm import BatchNorm
 from jaxgan.session import Session
 from tests import tiny
@@ -171,6 +173,22 @@ def test_truncation_and_its_conventions(workdir):
   assert np.abs(plain).max() > 1.5
   assert 0.5 < np.abs(scaled).max() <= 1.0
   assert 0.4 < np.abs(clipped).max() <= 0.5
+
+
+@pytest.mark.parametrize('t', [0.3, 1.0, 1.7])
+@pytest.mark.parametrize('convention, cut, scale', [('scaled', 2.0, 't'), ('clipped', 't', 1.0)])
+def test_truncated_latents_have_the_support_and_the_variance_of_their_convention(
+  convention, cut, scale, t
+):
+  """Variance of a normal cut at +-a: 1 - 2 a phi(a) / (2 Phi(a) - 1)."""
+  cut, scale = (t if value == 't' else value for value in (cut, scale))
+  z = np.asarray(latents.truncated_normal(jax.random.key(1), (50_000, 2), t, convention)) / scale
+  density = math.exp(-(cut**2) / 2) / math.sqrt(2 * math.pi)
+  variance = 1 - 2 * cut * density / math.erf(cut / math.sqrt(2))
+  assert 0.99 * cut < np.abs(z).max() <= cut * (1 + 1e-6)
+  np.testing.assert_allclose(z.var(), variance, rtol=0.02)
+  np.testing.assert_allclose(z.mean(), 0, atol=0.02)
+  assert abs(np.corrcoef(z.T)[0, 1]) < 0.02
 
 
 def test_averaged_live_standing_and_other_steps_are_other_generators(workdir):
