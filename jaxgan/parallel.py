@@ -5,6 +5,7 @@ the collectives; with `fsdp` parameters and optimiser state are sharded over the
 gives each device its replica of the state. All compute the same numbers.
 """
 
+import ctypes
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -210,6 +211,32 @@ def keep_programs(directory: str) -> None:
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
+def platform() -> str:
+  """'cpu', 'gpu' or 'tpu': what programs run on here by default."""
+  return jax.default_backend()
+
+
+def keep_memory() -> bool:
+  """Lets a CPU process keep the memory that it frees, instead of handing it back to the system.
+
+  XLA takes the buffers of a step anew at every call. The C library gives large ones back to the kernel
+  each time, and fetching and zeroing their pages again costs up to half of a step. With glibc
+  this takes three settings of its allocator: one arena, no separate mappings, no trimming. The
+  process then stays as large as its largest moment.
+
+  Returns:
+    Whether this C library has the settings; elsewhere nothing changes.
+  """
+  M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+  try:
+    library = ctypes.CDLL(None)
+    library.gnu_get_libc_version  # noqa: B018  other libraries have another mallopt
+    settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1))
+    return all([library.mallopt(name, value) for name, value in settings])
+  except (OSError, AttributeError, TypeError):
+    return False
+
+
 def ahead(function: Any, state: Any, batches: Any) -> Any:
   """What `Layout.compile` made, compiled for these arguments.
 
@@ -230,16 +257,18 @@ def cost(compiled: Any, steps: int) -> str:
   analysis = analysis[0] if isinstance(analysis, list) else analysis
   if analysis and analysis.get('flops', 0) > 0:
     told.append(f'{analysis["flops"] / steps / 1e9:.3g} GFLOP a step')
-  memory = compiled.memory_analysis()
-  if memory is not None:
-    held = (
-      memory.argument_size_in_bytes
-      + memory.output_size_in_bytes
-      - memory.alias_size_in_bytes
-      + memory.temp_size_in_bytes
-    )
-    told.append(f'{held / 2**20:.0f} MiB')
+  if held(compiled):
+    told.append(f'{held(compiled) / 2**20:.0f} MiB')
   return ', '.join(told) or 'cost unknown'
+
+
+def held(compiled: Any) -> int:
+  """Bytes that a compiled program holds at its peak, its arguments counted in; 0 = not told."""
+  memory = compiled.memory_analysis()
+  if memory is None:
+    return 0
+  arguments, results = memory.argument_size_in_bytes, memory.output_size_in_bytes
+  return arguments + results - memory.alias_size_in_bytes + memory.temp_size_in_bytes
 
 
 def memory() -> dict[str, float]:

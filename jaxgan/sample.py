@@ -46,7 +46,7 @@ class Trained(NamedTuple):
   Attributes:
     game: its predict functions.
     players: the variables that they need.
-    class_names: of the data it was trained on; () = none.
+    class_names: of the data it was trained on; () = none, or none that it takes notice of.
     step: of the checkpoint.
   """
 
@@ -85,7 +85,8 @@ def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True
     num_classes=len(data['class_names']),
     **meta['config']['game'],
   )
-  return Trained(game, players, tuple(data['class_names']), step)
+  names = tuple(data['class_names']) if game.conditional else ()
+  return Trained(game, players, names, step)
 
 
 def class_number(given: str, names: Sequence[str]) -> int:

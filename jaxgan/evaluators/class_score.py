@@ -144,7 +144,10 @@ def make(
         return np.concatenate(jax.device_get(images))[: len(labels)]
 
       suffix = f'@{truncation:g}' if truncation else ''
-      scores |= {f'{name}{suffix}': value for name, value in score(sample).items()}
+      found = score(sample)
+      if not run.game.conditional:
+        del found['class_accuracy']  # no class was asked for
+      scores |= {f'{name}{suffix}': value for name, value in found.items()}
     return scores
 
   return evaluate

@@ -20,14 +20,15 @@ class Sheets:
 
   Args:
     game: with predict 'latent' and 'sample'.
-    class_names: one row a class (the first 12, spread over them); () = rows without a name.
+    class_names: one row a class (the first 12, spread over them); () = rows without a name, as
+      those of a game that takes no notice of classes.
     columns: pictures in a row.
     seed: of the latents.
   """
 
   def __init__(self, game: Game, class_names: Sequence[str] = (), columns: int = 10, seed: int = 0):
     self.game, self.columns, self.key = game, columns, jax.random.key(seed)
-    count = len(class_names)
+    count = len(class_names) if game.conditional else 0
     self.classes = (
       np.unique(np.linspace(0, count - 1, min(count, MOST_ROWS)).round().astype(np.int32))
       if count

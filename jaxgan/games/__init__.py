@@ -36,9 +36,12 @@ class Game(NamedTuple):
       `fn(players, key, **inputs)`.
     stage: `step -> hashable`, static under jit, for progressive growing; one train step is
       compiled per stage.
+    conditional: whether samples depend on the labels they are asked for; if not, sheets have no
+      class names and no score asks for a class.
   """
 
   init: Callable[..., Any]
   losses: Mapping[str, Callable[..., Any]]
   predict: Mapping[str, Callable[..., Any]]
   stage: Callable[[int], Hashable] = no_stage
+  conditional: bool = True

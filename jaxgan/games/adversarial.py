@@ -110,7 +110,8 @@ def adversarial(
 
   Returns:
     The Game. The discriminator sees fakes and reals as one batch, so that its spectral vectors move
-    once an update; its update leaves the generator's statistics alone, and the other way round.
+    once an update; one that normalises by batch statistics sees them one after the other, since
+    statistics of both together would tell it which is which. Its update leaves the generator's statistics alone, and the other way round.
     Its penalties judge real pictures, and those between real and fake, with the real labels, and
     fakes alone with their own (`fake_critic`).
 
@@ -141,6 +142,19 @@ def adversarial(
       ),
     }
 
+  def judge(variables, real, fake, key):
+    """((logits of the real [n], of the fake [n]), new collections) of pairs (images, labels)."""
+    one = lambda variables, pair: run(discriminator, variables, *pair, train=True, key=key)
+    if 'batch_stats' in variables:  # each kind is normalised by its own statistics
+      real_logits, first = one(variables, real)
+      fake_logits, second = one({**variables, **first}, fake)
+      return (real_logits, fake_logits), {**first, **second}
+    both = jax.tree.map(lambda *pair: jnp.concatenate(pair), fake, real)
+    logits, new = one(variables, both)
+    chex.assert_shape(logits, (len(both[1]),))
+    fake_logits, real_logits = jnp.split(logits, 2)
+    return (real_logits, fake_logits), new
+
   def discriminator_loss(params, players, batch, key, step):
     real, label = batch['image'], batch['label']
     n, variables = real.shape[0], {**players['discriminator'], 'params': params}
@@ -150,12 +164,8 @@ def adversarial(
     )
     fake = jax.lax.stop_gradient(fake)
     chex.assert_equal_shape([fake, real])  # at trace time: the generator draws what the data show
-    both, labels = jnp.concatenate([fake, real]), jnp.concatenate([fake_label, label])
-    logits, new = run(
-      discriminator, variables, both, labels, train=True, key=jax.random.fold_in(key, 4)
-    )
-    chex.assert_shape(logits, (2 * n,))
-    fake_logits, real_logits = jnp.split(logits, 2)
+    logits, new = judge(variables, (real, label), (fake, fake_label), jax.random.fold_in(key, 4))
+    real_logits, fake_logits = logits
     critic = lambda x, label=label: run(
       discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4)
     )[0]
@@ -235,8 +245,8 @@ def from_networks(
   """The adversarial game of two network classes and one flat set of options.
 
   Args:
-    generator, discriminator: Linen classes with the fields `resolution` and `num_classes`; the
-      generator also with `dim_z` and `image_channels`.
+    generator, discriminator: Linen classes with the field `resolution`, and `num_classes` if they
+      take notice of the labels; the generator also with `dim_z` and `image_channels`.
     image_shape: (resolution, resolution, channels) of the data.
     num_classes: of the data; 0 is unconditional.
     **options: fields of the networks, given to both where both have them; `discriminator_NAME`
@@ -263,7 +273,9 @@ def from_networks(
       raise ValueError(
         f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
       )
-  for name, value in {'resolution': resolution, 'num_classes': num_classes, **options}.items():
+  conditional = 'num_classes' in fields[0]
+  classes = {'num_classes': num_classes} if 'num_classes' in fields[0] | fields[1] else {}
+  for name, value in {'resolution': resolution, **classes, **options}.items():
     value = (
       jnp.dtype(value)
       if name == 'dtype'
@@ -284,4 +296,5 @@ def from_networks(
       known = {f'game.{option}' for option in game | fields[0] | fields[1]}
       raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
   networks = generator(**given[0]), discriminator(**given[1])
-  return adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)
+  made = adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)
+  return made._replace(conditional=conditional)

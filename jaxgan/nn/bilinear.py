@@ -140,21 +140,40 @@ def _pointwise(face: str, a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _patches(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.Array:
-  """The windows of x as rows, [B h w, kh kw C], and one matrix product."""
+  """The windows of x as rows, [B h w, kh kw C], and one matrix product.
+
+  Where the stride divides the kernel, s x s pixels become channels first: few long runs of memory are
+  copied instead of many short ones.
+  """
   (h, w), (kh, kw), (sh, sw) = geometry.out, geometry.kernel, geometry.stride
+  inner = a.shape[-1] if face == 'w' else b.shape[2]
+  s = sh if sh == sw and kh % sh == 0 and kw % sh == 0 else 1
+  rows, columns, sh, sw = kh // s, kw // s, sh // s, sw // s
+  ends = (s * (sh * (h - 1) + rows), s * (sw * (w - 1) + columns))
+  around = _around(geometry, ends)
 
   def windows(x: jax.Array) -> jax.Array:
-    x = jax.lax.pad(x, jnp.zeros((), x.dtype), _borders(geometry.padding))
-    cut = lambda i, j: x[:, i : i + sh * (h - 1) + 1 : sh, j : j + sw * (w - 1) + 1 : sw]
-    return _rows(jnp.concatenate([cut(i, j) for i in range(kh) for j in range(kw)], axis=-1))
+    x = _into_channels(jax.lax.pad(x, jnp.zeros((), x.dtype), _borders(around)), s)
+    x = jnp.concatenate([x[:, :, j : j + sw * (w - 1) + 1 : sw] for j in range(columns)], axis=-1)
+    x = jnp.concatenate([x[:, i : i + sh * (h - 1) + 1 : sh] for i in range(rows)], axis=-1)
+    return _rows(x)
 
   if face == 'w':
-    return (windows(a).T @ _rows(b)).reshape(kh, kw, a.shape[-1], b.shape[-1])
-  kernel = b.reshape(-1, b.shape[-1])
+    w_rows = (windows(a).T @ _rows(b)).reshape(rows, columns, s, s, inner, b.shape[-1])
+    return w_rows.transpose(0, 2, 1, 3, 4, 5).reshape(kh, kw, inner, b.shape[-1])
+  kernel = b.reshape(rows, s, columns, s, inner, b.shape[-1]).transpose(0, 2, 1, 3, 4, 5)
+  kernel = kernel.reshape(-1, b.shape[-1])
   if face == 'y':
     return (windows(a) @ kernel).reshape(a.shape[0], h, w, -1)
-  x = jax.ShapeDtypeStruct((a.shape[0], *geometry.size, b.shape[2]), a.dtype)
+  x = jax.ShapeDtypeStruct((a.shape[0], *geometry.size, inner), a.dtype)
   return jax.linear_transpose(windows, x)(_rows(a) @ kernel.T)[0]
+
+
+def _around(geometry: Geometry, ends: Sequence[int]) -> list[tuple[int, int]]:
+  """The padding of x that makes its sides as long as `ends`."""
+  return [
+    (low, end - size - low) for end, size, (low, _) in zip(ends, geometry.size, geometry.padding)
+  ]
 
 
 def _borders(padding: Any) -> list[tuple[int, int, int]]:
@@ -174,8 +193,7 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
   tiles = (geometry.out[0] // 2, geometry.out[1] // 2)
   inner, outer = (a.shape[-1], b.shape[-1]) if face == 'w' else b.shape[2:]
   # zeros around x up to a whole number of tiles, and around the kernel up to s r taps
-  spans = [s * (2 * t + r - 1) for t in tiles]
-  around = [(low, m - n - low) for m, n, (low, _) in zip(spans, geometry.size, geometry.padding)]
+  around = _around(geometry, [s * (2 * t + r - 1) for t in tiles])
 
   def spread(x: jax.Array) -> jax.Array:
     """x with its border, s x s pixels in the channels: [B, 2 t + r - 1, 2 t' + r - 1, s s C]."""
@@ -194,12 +212,16 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
     w = w.reshape(r, r, s * s * inner, outer)
     return _flat(_apply(G[r], w))
 
+  # rows a power of two apart fall on the same lines of the cache when columns are read, as 'w' does
+  spare = 16 if face == 'w' and s * s * inner % 256 == 0 else 0
+
   def inputs(x: jax.Array) -> list[jax.Array]:
-    """B x B^T of every tile: (r+1)^2 matrices [tiles, s s C]."""
+    """B x B^T of every tile: (r+1)^2 matrices [tiles, s s C + spare]."""
+    x = jnp.pad(spread(x), [(0, 0)] * 3 + [(0, spare)])
     cut = lambda x, axis: [
       jax.lax.slice_in_dim(x, i, i + 2 * tiles[axis - 1] - 1, 2, axis) for i in range(r + 1)
     ]
-    return [_rows(v) for v in _flat(_apply(B[r], [cut(row, 2) for row in cut(spread(x), 1)]))]
+    return [_rows(v) for v in _flat(_apply(B[r], [cut(row, 2) for row in cut(x, 1)]))]
 
   def outputs(g: jax.Array) -> list[jax.Array]:
     """A^T g A of every tile: (r+1)^2 matrices [tiles, D]."""
@@ -247,7 +269,7 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
     total = jax.lax.fori_loop(
       1, parts, lambda i, total: [t + p for t, p in zip(total, product(i))], total
     )
-  w = _apply(_t(G[r]), grid(total, s * s * inner, outer))
+  w = _apply(_t(G[r]), grid([t[: s * s * inner] for t in total], s * s * inner, outer))
   w = jnp.stack([jnp.stack(row) for row in w]).reshape(r, r, s, s, inner, outer)
   return w.transpose(0, 2, 1, 3, 4, 5).reshape(s * r, s * r, inner, outer)[:k, :k]
 

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxgan.nn import initializers
+from jaxgan.nn import convolution, initializers
 from jaxgan.nn.initialize import normal, ones, zeros
 
 
@@ -94,16 +94,19 @@ class SpectralLayer(nn.Module):
 
 
 class SNConv(SpectralLayer):
-  """2-D convolution, stride 1, zero padding that keeps the size, [B, H, W, C] -> [B, H, W, features].
+  """2-D convolution [B, H, W, C] -> [B, h, w, features], see `convolution.conv`.
 
   Attributes:
     features: output channels.
-    kernel_size: odd; 1 runs as a matrix product, which is several times faster on a CPU.
+    kernel_size: a side of the kernel.
+    stride, padding: as in `convolution.conv`; by default the size is kept.
     use_bias: add a bias [features].
   """
 
   features: int = 1
   kernel_size: int = 3
+  stride: int = 1
+  padding: convolution.Padding = 'SAME'
   use_bias: bool = True
 
   @nn.compact
@@ -111,16 +114,28 @@ class SNConv(SpectralLayer):
     shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
     kernel = self.param('kernel', initializers.find(self.kernel_init), shape)
     weight = self.normalised(kernel, kernel.reshape(-1, self.features), train)
-    x = x.astype(self.dtype)
-    if self.kernel_size == 1:
-      x = (x.reshape(-1, x.shape[-1]) @ weight[0, 0]).reshape(*x.shape[:-1], self.features)
-    else:
-      x = jax.lax.conv_general_dilated(
-        x, weight, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-      )
+    x = self.convolve(x.astype(self.dtype), weight)
     if self.use_bias:
       x = x + self.param('bias', zeros, (self.features,)).astype(self.dtype)
     return x
+
+  def convolve(self, x: jax.Array, weight: jax.Array) -> jax.Array:
+    return convolution.conv(x, weight, stride=self.stride, padding=self.padding)
+
+
+class SNConvTranspose(SNConv):
+  """2-D transposed convolution [B, H, W, C] -> [B, h, w, features], see `convolution.conv_transpose`.
+
+  By default the 4x4 kernel at stride 2 of DCGAN, which doubles the size. The fields are those of
+  `SNConv`; the kernel is [k, k, C, features] here too.
+  """
+
+  kernel_size: int = 4
+  stride: int = 2
+  padding: convolution.Padding = 1
+
+  def convolve(self, x: jax.Array, weight: jax.Array) -> jax.Array:
+    return convolution.conv_transpose(x, weight, stride=self.stride, padding=self.padding)
 
 
 class SNDense(SpectralLayer):

@@ -1,0 +1,97 @@
+"""What a process says of itself: memory, and requests that it answers one by one."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from typing import Any
+
+
+def resident() -> float:
+  """MiB of this process in memory now."""
+  return _status('VmRSS')
+
+
+def peak() -> float:
+  """Most MiB of this process in memory since `forget_peak`, or since it began where that cannot be."""
+  return _status('VmHWM')
+
+
+def forget_peak() -> None:
+  """Makes `peak` count from now, where the kernel allows it."""
+  try:
+    with open('/proc/self/clear_refs', 'w') as file:
+      file.write('5')
+  except OSError:
+    pass
+
+
+def _status(name: str) -> float:
+  try:
+    with open('/proc/self/status') as file:
+      return next(float(line.split()[1]) / 1024 for line in file if line.startswith(name))
+  except (OSError, StopIteration):
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def serve(side: Any) -> None:
+  """Answers requests {"call": name, ...arguments} on standard input until it ends, as JSON lines."""
+  answers = os.fdopen(os.dup(1), 'w')
+  os.dup2(2, 1)  # what libraries print is no answer
+  for line in sys.stdin:
+    request = json.loads(line)
+    try:
+      answer = {'answer': getattr(side, request.pop('call'))(**request)}
+    except Exception as error:
+      answer = {'error': f'{type(error).__name__}: {error}'}
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+class Failed(Exception):
+  """What a worker answered instead of a number."""
+
+
+class Worker:
+  """A process of one side of a comparison; while it is not asked anything it waits and uses no core.
+
+  Args:
+    module: run as `python -m module arguments`.
+    arguments: of the command line.
+    environment: variables added to this process's own.
+  """
+
+  def __init__(self, module: str, *arguments: str, environment: dict[str, str] | None = None):
+    self.process = subprocess.Popen(
+      [sys.executable, '-m', module, *arguments],
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+      env={**os.environ, **(environment or {})},
+    )
+
+  def __call__(self, call: str, **arguments: Any) -> Any:
+    """The answer to one request.
+
+    Raises:
+      Failed: the worker could not answer.
+    """
+    assert self.process.stdin is not None and self.process.stdout is not None
+    try:
+      self.process.stdin.write(json.dumps({'call': call, **arguments}) + '\n')
+      self.process.stdin.flush()
+      line = self.process.stdout.readline()
+    except BrokenPipeError:
+      line = ''
+    if not line:
+      raise Failed(f'the worker ended with code {self.process.wait()}')
+    reply = json.loads(line)
+    if 'error' in reply:
+      raise Failed(reply['error'])
+    return reply['answer']
+
+  def close(self) -> None:
+    """Ends the process."""
+    assert self.process.stdin is not None
+    self.process.stdin.close()
+    self.process.wait()

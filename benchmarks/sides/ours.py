@@ -1,0 +1,122 @@
+"""Our side: the train step of a config, compiled as training compiles it."""
+
+import json
+import sys
+import time
+from typing import Any
+
+began = time.perf_counter()
+
+import jax
+import numpy as np
+
+from benchmarks import flops, process
+from jaxgan import config as configs
+from jaxgan import datasets, parallel, problem, progress
+from jaxgan.train_step import several_steps
+
+
+class Side:
+  """One config.
+
+  Args:
+    given: path or name of the config.
+    changes: dotted key -> value, set before anything is built.
+    dtype: 'float32' or 'bfloat16', of the networks.
+  """
+
+  def __init__(self, given: str, changes: dict[str, Any], dtype: str = 'float32'):
+    config = configs.load(given)
+    config.update_from_flattened_dict(changes)
+    if dtype != 'float32':
+      config.game.dtype = dtype
+    self.config = config
+    if parallel.platform() == 'cpu':
+      parallel.keep_memory()
+    parallel.keep_programs(config.cache.dir if changes.get('cache.dir') else '')
+    self.before = process.resident()
+    self.problem = problem.make_problem(config)
+    self.layout = parallel.make_layout(config.parallel.mode)
+    self.state = self.layout.place(self.problem.init(jax.random.key(0)))
+    batch = self.problem.dataset.fetch(np.arange(self.problem.batch_size) % self.problem.dataset.size)
+    stride = config.steps_per_call
+    self.batch = self.layout.shard(jax.tree.map(lambda x: np.stack([x] * stride), batch))
+    start = time.perf_counter()
+    self.program = parallel.ahead(
+      self.layout.compile(several_steps(self.problem.step)), self.state, self.batch
+    )
+    self.compile_seconds = time.perf_counter() - start
+    self.forwards: dict[int, Any] = {}
+
+  def facts(self) -> dict[str, Any]:
+    """Versions, sizes and operation counts."""
+    state = self.state
+    one = jax.tree.map(lambda x: x[0], self.batch)
+    return {
+      'versions': f'jax {jax.__version__}',
+      'device': jax.devices()[0].device_kind,
+      'devices': jax.device_count(),
+      'parameters': sum(progress.size_of(v['params']) for v in state.players.values()),
+      'flops': flops.count(self.problem.step, state, one) if jax.device_count() == 1 else None,
+      'images': self.problem.batch_size,
+      'batch': self.config.data.batch_size,
+      'compile_seconds': self.compile_seconds,
+      'program_mib': parallel.held(self.program) / 2**20,
+    }
+
+  def first(self) -> float:
+    """Seconds from the start of the process's imports to the end of a first step."""
+    self.steps(1)
+    return time.perf_counter() - began
+
+  def steps(self, count: int) -> list[float]:
+    """Seconds of each of so many calls, over the steps in a call."""
+    seconds = []
+    for _ in range(count):
+      start = time.perf_counter()
+      self.state, _ = self.program(self.state, self.batch)
+      jax.block_until_ready(self.state)
+      seconds.append((time.perf_counter() - start) / self.config.steps_per_call)
+    return seconds
+
+  def memory(self) -> float:
+    """Peak MiB while it steps, above what the imports took."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats:
+      self.steps(2)
+      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2**20
+    process.forget_peak()
+    self.steps(2)
+    return process.peak() - self.before
+
+  def forward(self, batch: int, count: int) -> list[float]:
+    """Seconds of each of so many generator passes of a batch."""
+    game, players = self.problem.game, self.state.playing()
+    if batch not in self.forwards:
+      label = jax.numpy.arange(batch) % max(len(self.problem.dataset.class_names), 1)
+      z = game.predict['latent'](players, jax.random.key(0), n=batch)
+      function = jax.jit(lambda p, z: game.predict['sample'](p, None, label=label, z=z))
+      jax.block_until_ready(function(players, z))
+      self.forwards[batch] = lambda: function(players, z)
+    seconds = []
+    for _ in range(count):
+      start = time.perf_counter()
+      jax.block_until_ready(self.forwards[batch]())
+      seconds.append(time.perf_counter() - start)
+    return seconds
+
+  def data(self, seconds: float) -> float:
+    """Images a second that the input pipeline gives, up to the device."""
+    sampler = datasets.Sampler(self.problem.dataset.size, self.problem.batch_size, 0)
+    stream = datasets.batches(self.problem.dataset, sampler)
+    next(stream)
+    start, images = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+      batch = self.layout.shard(jax.tree.map(lambda x: x[None], next(stream)))
+      jax.block_until_ready(batch)
+      images += self.problem.batch_size
+    return images / (time.perf_counter() - start)
+
+
+if __name__ == '__main__':
+  process.serve(Side(**json.loads(sys.argv[1])))
