@@ -6,6 +6,7 @@ gives each device its replica of the state. All compute the same numbers.
 """
 
 import ctypes
+import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from jaxgan.errors import UserError
 from jaxgan.nn import replicas
 
 AXIS = 'data'
+# By default XLA's CPU scheduler lines up what can run side by side: up to twice the memory, and no
+# faster where each operation has all cores to itself.
+ONE_AFTER_THE_OTHER = {'xla_cpu_scheduler_type': 'CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'}
 FSDP_MIN_SIZE = 2**14  # smaller arrays cost more to gather than to keep
 
 
@@ -211,30 +215,36 @@ def keep_programs(directory: str) -> None:
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
-def platform() -> str:
-  """'cpu', 'gpu' or 'tpu': what programs run on here by default."""
-  return jax.default_backend()
-
-
 def keep_memory() -> bool:
-  """Lets a CPU process keep the memory that it frees, instead of handing it back to the system.
+  """Lets a process that computes on the CPU keep the memory that it frees.
 
   XLA takes the buffers of a step anew at every call. The C library gives large ones back to the kernel
-  each time, and fetching and zeroing their pages again costs up to half of a step. With glibc
-  this takes three settings of its allocator: one arena, no separate mappings, no trimming. The
-  process then stays as large as its largest moment.
+  each time, and having their pages fetched and zeroed again costs up to half of a step. With glibc
+  three settings of its allocator end that: one arena, no separate mappings, no trimming. The process
+  then stays as large as at its largest moment. To be called before JAX makes its threads, at best;
+  nothing changes with another C library, or where JAX has a GPU or a TPU to compute on.
 
   Returns:
-    Whether this C library has the settings; elsewhere nothing changes.
+    Whether the settings were made.
   """
-  M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
+  arena_max, mmap_max, trim_threshold = -8, -4, -1  # of malloc.h
+  if not _cpu_only():
+    return False
   try:
     library = ctypes.CDLL(None)
-    library.gnu_get_libc_version  # noqa: B018  other libraries have another mallopt
-    settings = ((M_ARENA_MAX, 1), (M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1))
+    library.gnu_get_libc_version  # noqa: B018  the mallopt of other libraries is another one
+    settings = ((arena_max, 1), (mmap_max, 0), (trim_threshold, 2**31 - 1))
     return all([library.mallopt(name, value) for name, value in settings])
   except (OSError, AttributeError, TypeError):
     return False
+
+
+def _cpu_only() -> bool:
+  """Whether JAX computes on the CPU, without waking up the backend if it sleeps."""
+  asked = jax.config.jax_platforms
+  if asked:
+    return asked == 'cpu'
+  return not any(importlib.util.find_spec(name) for name in ('jax_plugins', 'libtpu'))
 
 
 def ahead(function: Any, state: Any, batches: Any) -> Any:
@@ -245,7 +255,13 @@ def ahead(function: Any, state: Any, batches: Any) -> Any:
   """
   if jax.process_count() > 1 and all(x.is_fully_addressable for x in jax.tree.leaves(state)):
     return function
-  return function.lower(state, batches).compile()
+  lowered = function.lower(state, batches)
+  if jax.default_backend() == 'cpu':
+    try:
+      return lowered.compile(compiler_options=ONE_AFTER_THE_OTHER)
+    except jax.errors.JaxRuntimeError:  # a release of XLA without the option
+      pass
+  return lowered.compile()
 
 
 def cost(compiled: Any, steps: int) -> str:

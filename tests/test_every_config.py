@@ -97,6 +97,7 @@ def test_builds_at_full_size(path, variant):
       'imagenet2012': ((128, 128, 3), 1000),
       'cifar10': ((32, 32, 3), 10),
       'fashion_mnist': ((32, 32, 1), 10),
+      'celeb_a': ((64, 64, 3), 0),
     }[config.data.name]
     fetch = lambda i: {
       'image': np.zeros((len(i), *shape), np.uint8),

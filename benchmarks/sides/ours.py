@@ -31,10 +31,8 @@ class Side:
     if dtype != 'float32':
       config.game.dtype = dtype
     self.config = config
-    if parallel.platform() == 'cpu':
-      parallel.keep_memory()
-    parallel.keep_programs(config.cache.dir if changes.get('cache.dir') else '')
-    self.before = process.resident()
+    parallel.keep_memory()
+    parallel.keep_programs(changes.get('cache.dir', ''))
     self.problem = problem.make_problem(config)
     self.layout = parallel.make_layout(config.parallel.mode)
     self.state = self.layout.place(self.problem.init(jax.random.key(0)))
@@ -47,6 +45,7 @@ class Side:
     )
     self.compile_seconds = time.perf_counter() - start
     self.forwards: dict[int, Any] = {}
+    self.built = process.resident()
 
   def facts(self) -> dict[str, Any]:
     """Versions, sizes and operation counts."""
@@ -80,14 +79,28 @@ class Side:
     return seconds
 
   def memory(self) -> float:
-    """Peak MiB while it steps, above what the imports took."""
+    """Peak MiB while it steps: the state and what the steps add, not what compiling left behind."""
+    self.steps(2)
     stats = jax.local_devices()[0].memory_stats()
     if stats:
-      self.steps(2)
-      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2**20
+      return stats['peak_bytes_in_use'] / 2**20
     process.forget_peak()
     self.steps(2)
-    return process.peak() - self.before
+    held = sum(x.nbytes for x in jax.tree.leaves((self.state, self.batch)) if hasattr(x, 'nbytes'))
+    return process.peak() - self.built + held / 2**20
+
+  def product(self) -> float:
+    """FLOP/s of a product of two large float32 matrices, the best of several."""
+    n = 2048 if jax.default_backend() == 'cpu' else 8192
+    x = jax.numpy.ones((n, n), self.config.game.get('dtype', 'float32'))
+    times, function = 4, jax.jit(lambda x: x @ x)
+    jax.block_until_ready(function(x))
+    seconds = []
+    for _ in range(8):
+      start = time.perf_counter()
+      jax.block_until_ready([function(x) for _ in range(times)])
+      seconds.append((time.perf_counter() - start) / times)
+    return 2 * n**3 / min(seconds)
 
   def forward(self, batch: int, count: int) -> list[float]:
     """Seconds of each of so many generator passes of a batch."""

@@ -168,7 +168,7 @@ class Side:
     return seconds
 
   def memory(self) -> float:
-    """Peak MiB while it steps, above what the imports took."""
+    """Peak MiB while it steps: the state and what the steps add."""
     if self.device.type == 'cuda':
       torch.cuda.reset_peak_memory_stats()
       self.steps(2)
@@ -176,6 +176,19 @@ class Side:
     process.forget_peak()
     self.steps(2)
     return process.peak() - self.before
+
+  def product(self) -> float:
+    """FLOP/s of a product of two large matrices, the best of several."""
+    n = 8192 if self.device.type == 'cuda' else 2048
+    x = torch.ones(n, n, device=self.device, dtype=torch.bfloat16 if self.narrow else torch.float32)
+    seconds = []
+    for _ in range(8):
+      start = time.perf_counter()
+      for _ in range(4):
+        x @ x
+      self.wait()
+      seconds.append((time.perf_counter() - start) / 4)
+    return 2 * n**3 / min(seconds)
 
   def forward(self, batch: int, count: int) -> list[float]:
     """Seconds of each of so many generator passes of a batch."""

@@ -40,7 +40,7 @@ G = {
 A = {2: ((1, 1, 0), (0, 1, 1)), 3: ((1, 1, 1, 0), (0, 1, -1, 1))}
 
 FEW = 4  # channels of a picture: up to here windows are laid out whole
-WORTH = 2**28  # multiplications and additions under which a transform does not pay
+WORTH = 2**30  # multiplications and additions under which a transform does not pay for its compilation
 PART = {'y': 2**23, 'x': 2**25, 'w': 2**23}  # bytes laid out at a time, by face
 
 Grid = Sequence[Sequence[jax.Array]]
