@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import Failed, Worker
+from jaxgan.command import LARGE_PAGES
 
 SYSTEMS = ('benchmarks/configs/dcgan64.py', 'benchmarks/configs/biggan32.py')
 MEASURES = ('step', 'forward', 'start', 'batch', 'resolution', 'devices', 'data')
@@ -94,21 +95,23 @@ class Sides:
     """Name -> worker; `changes` are config keys with '__' for a dot."""
     keys = {name.replace('__', '.'): value for name, value in changes.items()}
     base = {'given': self.config, 'changes': keys, 'dtype': self.dtype}
-    every: dict[str, tuple[str, dict]] = {
-      'jaxgan': ('ours', {}),
-      'torch': ('pytorch', {}),
-      'torch, same malloc': ('pytorch', {'keep_memory': True}),
-      'torch.compile': ('pytorch', {'compiled': True}),
+    large_pages = {'GLIBC_TUNABLES': LARGE_PAGES}  # as `jaxgan.main` starts itself on a CPU
+    every: dict[str, tuple[str, dict, dict]] = {
+      'jaxgan': ('ours', {}, large_pages),
+      'torch': ('pytorch', {}, {}),
+      'torch, large pages': ('pytorch', {}, large_pages),
+      'torch.compile': ('pytorch', {'compiled': True}, {}),
     }
     asked = ['jaxgan', *self.against] if names is None else names
-    return {
-      name: Worker(
-        f'benchmarks.sides.{every[name][0]}',
-        json.dumps({**base, **every[name][1]}),
-        environment=environment,
+    workers = {}
+    for name in asked:
+      module, arguments, variables = every[name]
+      workers[name] = Worker(
+        f'benchmarks.sides.{module}',
+        json.dumps({**base, **arguments}),
+        environment={**variables, **(environment or {})},
       )
-      for name in asked
-    }
+    return workers
 
 
 def in_turns(
@@ -159,8 +162,8 @@ def measure_step(sides: Sides, rounds: int) -> list[dict]:
   facts = {name: worker('facts') for name, worker in workers.items()}
   check_equal(facts)
   if facts['jaxgan']['device'] == 'cpu' and 'torch' in workers:
-    workers |= sides.start(['torch, same malloc'])
-    facts['torch, same malloc'] = facts['torch']
+    workers |= sides.start(['torch, large pages'])
+    facts['torch, large pages'] = facts['torch']
   seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))
   product = max(worker('product') for worker in workers.values())
   rows = compare(seconds, facts)

@@ -165,6 +165,7 @@ def config_keys(words: Sequence[str]) -> list[str]:
 
 def run() -> None:
   """The console entry."""
+  command.take_large_pages()
   command.run(main, __doc__, configs.describe, prepare, config_keys)
 
 

@@ -5,8 +5,6 @@ the collectives; with `fsdp` parameters and optimiser state are sharded over the
 gives each device its replica of the state. All compute the same numbers.
 """
 
-import ctypes
-import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -213,38 +211,6 @@ def keep_programs(directory: str) -> None:
   if directory:
     jax.config.update('jax_compilation_cache_dir', os.path.expanduser(directory))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
-
-
-def keep_memory() -> bool:
-  """Lets a process that computes on the CPU keep the memory that it frees.
-
-  XLA takes the buffers of a step anew at every call. The C library gives large ones back to the kernel
-  each time, and having their pages fetched and zeroed again costs up to half of a step. With glibc
-  three settings of its allocator end that: one arena, no separate mappings, no trimming. The process
-  then stays as large as at its largest moment. To be called before JAX makes its threads, at best;
-  nothing changes with another C library, or where JAX has a GPU or a TPU to compute on.
-
-  Returns:
-    Whether the settings were made.
-  """
-  arena_max, mmap_max, trim_threshold = -8, -4, -1  # of malloc.h
-  if not _cpu_only():
-    return False
-  try:
-    library = ctypes.CDLL(None)
-    library.gnu_get_libc_version  # noqa: B018  the mallopt of other libraries is another one
-    settings = ((arena_max, 1), (mmap_max, 0), (trim_threshold, 2**31 - 1))
-    return all([library.mallopt(name, value) for name, value in settings])
-  except (OSError, AttributeError, TypeError):
-    return False
-
-
-def _cpu_only() -> bool:
-  """Whether JAX computes on the CPU, without waking up the backend if it sleeps."""
-  asked = jax.config.jax_platforms
-  if asked:
-    return asked == 'cpu'
-  return not any(importlib.util.find_spec(name) for name in ('jax_plugins', 'libtpu'))
 
 
 def ahead(function: Any, state: Any, batches: Any) -> Any:

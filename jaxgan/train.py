@@ -139,7 +139,6 @@ def train(
     ConfigError, DataError, CheckpointError, TrainingError: one line for the user.
   """
   configs.validate(config)
-  parallel.keep_memory()
   parallel.start_distributed(config.parallel.distributed)
   parallel.keep_programs(config.cache.dir)
   workdir = Path(workdir).expanduser()

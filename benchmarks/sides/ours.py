@@ -31,7 +31,6 @@ class Side:
     if dtype != 'float32':
       config.game.dtype = dtype
     self.config = config
-    parallel.keep_memory()
     parallel.keep_programs(changes.get('cache.dir', ''))
     self.problem = problem.make_problem(config)
     self.layout = parallel.make_layout(config.parallel.mode)

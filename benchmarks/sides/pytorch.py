@@ -37,7 +37,6 @@ class Side:
     given, changes: as on our side.
     dtype: 'float32', or 'bfloat16' for autocast.
     compiled: put the networks through `torch.compile`.
-    keep_memory: give the C allocator the settings that our side has on a CPU.
   """
 
   def __init__(
@@ -46,14 +45,9 @@ class Side:
     changes: dict[str, Any],
     dtype: str = 'float32',
     compiled: bool = False,
-    keep_memory: bool = False,
   ):
     config = configs.load(given)
     config.update_from_flattened_dict(changes)
-    if keep_memory:
-      from jaxgan import parallel
-
-      parallel.keep_memory()
     self.config, self.narrow = config, dtype == 'bfloat16'
     self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     torch.backends.cudnn.benchmark = True
