@@ -285,9 +285,7 @@ def measure_data(sides: Sides, rounds: int) -> list[dict]:
   images, step = worker('facts')['images'], statistics.median(worker('steps', count=5)[1:])
   speed = worker('data', seconds=TURN)
   close(workers)
-  return [
-    {'side': 'jaxgan', 'images_per_second': speed, 'times_the_step': speed * step / images}
-  ]
+  return [{'side': 'jaxgan', 'images_per_second': speed, 'times_the_step': speed * step / images}]
 
 
 COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {

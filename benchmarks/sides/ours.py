@@ -5,8 +5,6 @@ import sys
 import time
 from typing import Any
 
-began = time.perf_counter()
-
 import jax
 import numpy as np
 
@@ -35,7 +33,9 @@ class Side:
     self.problem = problem.make_problem(config)
     self.layout = parallel.make_layout(config.parallel.mode)
     self.state = self.layout.place(self.problem.init(jax.random.key(0)))
-    batch = self.problem.dataset.fetch(np.arange(self.problem.batch_size) % self.problem.dataset.size)
+    batch = self.problem.dataset.fetch(
+      np.arange(self.problem.batch_size) % self.problem.dataset.size
+    )
     stride = config.steps_per_call
     self.batch = self.layout.shard(jax.tree.map(lambda x: np.stack([x] * stride), batch))
     start = time.perf_counter()
@@ -55,7 +55,7 @@ class Side:
       'device': jax.devices()[0].device_kind,
       'devices': jax.device_count(),
       'parameters': sum(progress.size_of(v['params']) for v in state.players.values()),
-      'flops': flops.count(self.problem.step, state, one) if jax.device_count() == 1 else None,
+      'flops': flops.count(self.problem.step, state, one),
       'images': self.problem.batch_size,
       'batch': self.config.data.batch_size,
       'compile_seconds': self.compile_seconds,
@@ -63,9 +63,9 @@ class Side:
     }
 
   def first(self) -> float:
-    """Seconds from the start of the process's imports to the end of a first step."""
+    """Seconds from the start of the process to the end of a first step."""
     self.steps(1)
-    return time.perf_counter() - began
+    return process.age()
 
   def steps(self, count: int) -> list[float]:
     """Seconds of each of so many calls, over the steps in a call."""

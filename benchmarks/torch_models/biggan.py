@@ -1,5 +1,7 @@
 """BigGAN in PyTorch: spectral norm, shared embedding, hierarchical z, self-attention."""
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -87,7 +89,7 @@ class Generator(nn.Module):
     self.linear = linear(dim_z // self.slots, widths[0] * 16)
     condition = shared_dim + dim_z // self.slots
     self.blocks, self.attention = nn.ModuleList(), nn.ModuleList()
-    for i, (a, b) in enumerate(zip(widths, widths[1:])):
+    for i, (a, b) in enumerate(itertools.pairwise(widths)):
       self.blocks.append(GeneratorBlock(a, b, condition))
       self.attention.append(Attention(b) if 2 ** (i + 3) in attention else nn.Identity())
     self.norm = nn.BatchNorm2d(widths[-1])

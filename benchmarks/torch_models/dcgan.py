@@ -1,6 +1,5 @@
 """DCGAN in PyTorch."""
 
-import torch
 from torch import nn
 
 

@@ -111,9 +111,9 @@ def adversarial(
   Returns:
     The Game. The discriminator sees fakes and reals as one batch, so that its spectral vectors move
     once an update; one that normalises by batch statistics sees them one after the other, since
-    statistics of both together would tell it which is which. Its update leaves the generator's statistics alone, and the other way round.
-    Its penalties judge real pictures, and those between real and fake, with the real labels, and
-    fakes alone with their own (`fake_critic`).
+    statistics of both together would tell it which is which. Its update leaves the generator's
+    statistics alone, and the other way round. Its penalties judge real pictures, and those between
+    real and fake, with the real labels, and fakes alone with their own (`fake_critic`).
 
   Raises:
     ValueError: unknown loss, latent or penalty, or a penalty's option that it does not have.
@@ -149,10 +149,12 @@ def adversarial(
       real_logits, first = one(variables, real)
       fake_logits, second = one({**variables, **first}, fake)
       return (real_logits, fake_logits), {**first, **second}
-    both = jax.tree.map(lambda *pair: jnp.concatenate(pair), fake, real)
+    # in turns, not one kind after the other, so that examples stay on their device
+    in_turns = lambda a, b: jnp.stack([a, b], 1).reshape(-1, *a.shape[1:])
+    both = jax.tree.map(in_turns, fake, real)
     logits, new = one(variables, both)
     chex.assert_shape(logits, (len(both[1]),))
-    fake_logits, real_logits = jnp.split(logits, 2)
+    fake_logits, real_logits = logits.reshape(-1, 2).T
     return (real_logits, fake_logits), new
 
   def discriminator_loss(params, players, batch, key, step):

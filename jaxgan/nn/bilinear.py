@@ -21,12 +21,10 @@ have the first face; the two others are its transposes.
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 # F(2, r): y = A [(B x) * (G w)] for the r-tap filter w and r + 1 inputs x.
 B = {
@@ -40,7 +38,9 @@ G = {
 A = {2: ((1, 1, 0), (0, 1, 1)), 3: ((1, 1, 1, 0), (0, 1, -1, 1))}
 
 FEW = 4  # channels of a picture: up to here windows are laid out whole
-WORTH = 2**30  # multiplications and additions under which a transform does not pay for its compilation
+WORTH = (
+  2**30
+)  # multiplications and additions under which a transform does not pay for its compilation
 PART = {'y': 2**23, 'x': 2**25, 'w': 2**23}  # bytes laid out at a time, by face
 
 Grid = Sequence[Sequence[jax.Array]]
@@ -227,7 +227,8 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
     """A^T g A of every tile: (r+1)^2 matrices [tiles, D]."""
     g = g.reshape(-1, tiles[0], 2, tiles[1], 2, outer)
     return [
-      _rows(v) for v in _flat(_apply(_t(A[r]), [[g[:, :, i, :, j] for j in (0, 1)] for i in (0, 1)]))
+      _rows(v)
+      for v in _flat(_apply(_t(A[r]), [[g[:, :, i, :, j] for j in (0, 1)] for i in (0, 1)]))
     ]
 
   grid = lambda parts, *shape: [
@@ -242,8 +243,8 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
 
     def forward(x: jax.Array) -> jax.Array:
       products = [v @ u for v, u in zip(inputs(x), us)]
-      y = _apply(A[r], grid(products, -1, *tiles, outer))
-      y = jnp.stack([jnp.stack(row, 3) for row in y], 2)
+      rows = _apply(A[r], grid(products, -1, *tiles, outer))
+      y = jnp.stack([jnp.stack(row, 3) for row in rows], 2)
       return y.reshape(-1, *geometry.out, outer)
 
     return _in_parts(forward, a, parts)
@@ -261,16 +262,14 @@ def _winograd(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.
   pick = lambda x, i: jax.lax.dynamic_index_in_dim(
     x.reshape(-1, parts, *x.shape[1:]), i, 1, keepdims=False
   )
-  product = lambda i: [
-    v.T @ g for v, g in zip(inputs(pick(a, i)), outputs(pick(b, i)))
-  ]
+  product = lambda i: [v.T @ g for v, g in zip(inputs(pick(a, i)), outputs(pick(b, i)))]
   total = product(0)
   if parts > 1:
     total = jax.lax.fori_loop(
       1, parts, lambda i, total: [t + p for t, p in zip(total, product(i))], total
     )
-  w = _apply(_t(G[r]), grid([t[: s * s * inner] for t in total], s * s * inner, outer))
-  w = jnp.stack([jnp.stack(row) for row in w]).reshape(r, r, s, s, inner, outer)
+  taps = _apply(_t(G[r]), grid([t[: s * s * inner] for t in total], s * s * inner, outer))
+  w = jnp.stack([jnp.stack(row) for row in taps]).reshape(r, r, s, s, inner, outer)
   return w.transpose(0, 2, 1, 3, 4, 5).reshape(s * r, s * r, inner, outer)[:k, :k]
 
 

@@ -163,9 +163,7 @@ def _batch(operands: Any, dims: Any, *, face: str, geometry: Geometry) -> Any:
     a = jnp.moveaxis(a, dims[0], 0)
     y = _bind(face, a.reshape(-1, *a.shape[2:]), b, geometry)
     return y.reshape(*a.shape[:2], *y.shape[1:]), 0
-  every = lambda implementation: jax.vmap(
-    lambda a, b: implementation(face, a, b, geometry), dims
-  )
+  every = lambda implementation: jax.vmap(lambda a, b: implementation(face, a, b, geometry), dims)
   return jax.lax.platform_dependent(
     a, b, cpu=every(bilinear.on_cpu), default=every(bilinear.native)
   ), 0

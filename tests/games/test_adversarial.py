@@ -115,19 +115,20 @@ def test_an_update_changes_every_collection_of_its_player_and_nothing_else(playe
   assert not jax.tree.all(same(new.players[player]['params'], state.players[player]['params']))
 
 
-def test_the_discriminator_sees_fakes_and_reals_as_one_batch_fakes_first():
+def test_the_discriminator_sees_fakes_and_reals_as_one_batch_in_turns():
   made, players, seen = spied()
   value, aux = loss_of(made, 'discriminator', players)
   ((images, labels),) = seen
   assert images.shape == (2 * SIZE, 4, 4, 1)
-  np.testing.assert_array_equal(images[SIZE:], batch()['image'])
-  np.testing.assert_array_equal(labels[SIZE:], batch()['label'])
+  fake, real = images[0::2], images[1::2]
+  np.testing.assert_array_equal(real, batch()['image'])
+  np.testing.assert_array_equal(labels[1::2], batch()['label'])
   logits = (1 + labels) * images.sum((1, 2, 3))
-  np.testing.assert_allclose(aux.metrics['fake_logit'], logits[:SIZE].mean(), rtol=1e-5)
-  np.testing.assert_allclose(aux.metrics['real_logit'], logits[SIZE:].mean(), rtol=1e-5)
-  np.testing.assert_allclose(value, logits[:SIZE].mean() - logits[SIZE:].mean(), rtol=1e-5)
-  fakes = images[:SIZE] - labels[:SIZE, None, None, None]  # normalised over the batch
-  assert len(np.unique(np.asarray(fakes))) > SIZE and np.abs(images[:SIZE].mean()) < 1e-5
+  np.testing.assert_allclose(aux.metrics['fake_logit'], logits[0::2].mean(), rtol=1e-5)
+  np.testing.assert_allclose(aux.metrics['real_logit'], logits[1::2].mean(), rtol=1e-5)
+  np.testing.assert_allclose(value, logits[0::2].mean() - logits[1::2].mean(), rtol=1e-5)
+  fakes = fake - labels[0::2, None, None, None]  # normalised over the batch
+  assert len(np.unique(np.asarray(fakes))) > SIZE and np.abs(fake.mean()) < 1e-5
 
 
 def test_the_spectral_vectors_of_the_discriminator_move_by_one_iteration_an_update():
@@ -206,7 +207,7 @@ def test_penalties_judge_reals_and_fakes_with_their_own_labels():
   }
   made, players, seen = spied(discriminator_penalties=specs)
   _, aux = loss_of(made, 'discriminator', players)
-  fake_label, label = np.split(np.asarray(seen[0][1]), 2)
+  fake_label, label = np.asarray(seen[0][1]).reshape(-1, 2).T
   assert not np.array_equal(np.sort(fake_label), label)
   squared = lambda labels: np.mean(16.0 * (1 + labels) ** 2)  # the gradient is (1 + y) everywhere
   np.testing.assert_allclose(aux.metrics['r1'], gamma / 2 * squared(label), rtol=1e-5)
@@ -283,3 +284,42 @@ def test_predictions():
   assert score.shape == (4,) and score.dtype == jnp.float32
   low = made.predict['latent'](players, key, n=200, truncation=0.1)
   assert np.abs(low).max() <= 0.2 < np.abs(made.predict['latent'](players, key, n=200)).max()
+
+
+class NormalisedDiscriminator(nn.Module):
+  """Images -> logits [B], batch normalisation between two layers."""
+
+  @nn.compact
+  def __call__(self, x, labels, train=False):
+    h = nn.Dense(4)(x.reshape(len(x), -1))
+    h = BatchNorm(name='norm')(h[:, None, None], train)[:, 0, 0]
+    return nn.Dense(1)(nn.relu(h))[:, 0].astype(jnp.float32)
+
+
+def test_batch_statistics_of_real_and_fake_do_not_mix():
+  """Real pictures far from the fakes: normalised together, both would be told apart by the mean alone."""
+  game = adversarial(Generator(), NormalisedDiscriminator(), dim_z=2, num_classes=CLASSES)
+  real = jax.random.normal(jax.random.key(0), (SIZE, 4, 4, 1)) + 5
+  batch = {'image': real, 'label': jnp.zeros(SIZE, jnp.int32)}
+  players = game.init(jax.random.key(1), batch)
+  variables = players['discriminator']
+
+  def loss(image):
+    value, aux = game.losses['discriminator'](
+      variables['params'], players, {**batch, 'image': image}, jax.random.key(2), jnp.asarray(0)
+    )
+    return value, aux
+
+  run = lambda x: NormalisedDiscriminator().apply(
+    variables, x, batch['label'], True, mutable=['batch_stats']
+  )
+  alone, new = run(real)
+  _, aux = loss(real)
+  np.testing.assert_allclose(aux.metrics['real_logit'], alone.mean(), rtol=1e-5)
+  # shifting all the reals changes nothing, since their own mean is taken away
+  np.testing.assert_allclose(
+    loss(real + 3)[1].metrics['fake_logit'], aux.metrics['fake_logit'], rtol=1e-5
+  )
+  # the running statistics have moved for the reals, then for the fakes
+  moved = aux.updates['discriminator']['batch_stats']['norm']['mean']
+  assert not np.allclose(moved, new['batch_stats']['norm']['mean'])
