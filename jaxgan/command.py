@@ -65,13 +65,16 @@ def take_large_pages() -> None:
   XLA takes the buffers of a step anew at every call, glibc hands large ones back to the kernel each time,
   and fetching and zeroing their pages costs a tenth of a step; with large pages it costs nothing. glibc
   reads the setting when a process begins, in the variable GLIBC_TUNABLES. Nothing happens where it
-  is set already, on other systems, or where JAX has a GPU or a TPU.
+  is set already, on other systems, where JAX has a GPU or a TPU, or where the program itself came from
+  standard input or a prompt and could not be read again.
   """
+  if len(sys.orig_argv) < 2 or sys.argv[0] in ('', '-') or 'ipykernel' in sys.modules:
+    return
   tunables = os.environ.get('GLIBC_TUNABLES', '')
   platforms = os.environ.get('JAX_PLATFORMS', '')
   accelerated = any(importlib.util.find_spec(name) for name in ('jax_plugins', 'libtpu'))
   cpu = platforms == 'cpu' or (not platforms and not accelerated)
-  if not cpu or 'glibc.malloc.hugetlb' in tunables or not sys.orig_argv or sys.gettrace():
+  if not cpu or 'glibc.malloc.hugetlb' in tunables or sys.gettrace():
     return
   try:
     offered = '[madvise]' in _THP.read_text() and os.confstr('CS_GNU_LIBC_VERSION') is not None

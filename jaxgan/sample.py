@@ -107,7 +107,7 @@ def class_number(given: str, names: Sequence[str]) -> int:
     + (
       nearest(given, {name.split(' #')[0] for name in names})
       if names
-      else 'the data have no classes'
+      else 'this model takes no notice of classes, or its data have none'
     )
   )
 

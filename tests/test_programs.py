@@ -93,7 +93,8 @@ def test_two_devices_reduce_and_gather_nothing(name):
 ALL_REDUCES = {'dcgan': 14, 'biggan': 11}
 
 
-def test_examples_stay_on_their_device_when_a_batch_goes_in_parts(monkeypatch):
+@pytest.mark.parametrize('batch', [16, 6, 12])
+def test_examples_stay_on_their_device_when_a_batch_goes_in_parts(batch, monkeypatch):
   from jax.sharding import NamedSharding, PartitionSpec
 
   from jaxgan.nn import bilinear
@@ -103,7 +104,7 @@ def test_examples_stay_on_their_device_when_a_batch_goes_in_parts(monkeypatch):
   monkeypatch.setattr(bilinear, 'PART', dict.fromkeys('yxw', 2**16))
   mesh = jax.make_mesh((2,), ('data',), axis_types=(jax.sharding.AxisType.Auto,))
   rows, whole = NamedSharding(mesh, PartitionSpec('data')), NamedSharding(mesh, PartitionSpec())
-  x = jax.ShapeDtypeStruct((16, 16, 16, 16), jnp.float32, sharding=rows)
+  x = jax.ShapeDtypeStruct((batch, 16, 16, 16), jnp.float32, sharding=rows)
   w = jax.ShapeDtypeStruct((4, 4, 16, 16), jnp.float32, sharding=whole)
   both = jax.jit(
     jax.value_and_grad(lambda x, w: (conv(x, w, stride=2, padding=1) ** 2).sum(), (0, 1))

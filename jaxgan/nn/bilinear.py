@@ -68,7 +68,7 @@ class Geometry(NamedTuple):
       (n + low + high - k) // s + 1
       for n, k, s, (low, high) in zip(self.size, self.kernel, self.stride, self.padding)
     )
-    return h, w
+    return max(h, 0), max(w, 0)
 
   def dual(self) -> 'Geometry':
     """At stride 1: the convolution from y to x, whose kernel is turned round and transposed."""
@@ -100,7 +100,8 @@ def on_cpu(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.Arr
   if a.dtype in (jnp.bfloat16, jnp.float16):
     wide = on_cpu(face, a.astype(jnp.float32), b.astype(jnp.float32), geometry)
     return wide.astype(a.dtype)
-  if not jnp.issubdtype(a.dtype, jnp.floating):
+  nothing = 0 in (*a.shape, *b.shape, *geometry.out, *geometry.size)
+  if nothing or not jnp.issubdtype(a.dtype, jnp.floating):
     return native(face, a, b, geometry)
   inner, outer = (a.shape[-1], b.shape[-1]) if face == 'w' else b.shape[2:]
   simple = geometry.stride == (1, 1)
@@ -344,10 +345,16 @@ def _overlap(parts: Sequence[jax.Array], axis: int) -> jax.Array:
 
 
 def _parts(rows: Any, share: float) -> int:
-  """In how many equal parts to compute a batch, each example `share` of what one part may lay out."""
+  """In how many equal parts to compute a batch, each example `share` of what one part may lay out.
+
+  A part has a multiple of 8 examples, or of the largest power of two that the batch has, so that each of as
+  many devices has its own.
+  """
   if not isinstance(rows, int):  # exported for a batch of any size
     return 1
-  return min((n for n in range(1, rows + 1) if rows % n == 0), key=lambda n: abs(n - rows * share))
+  unit = math.gcd(rows, 8)
+  counts = (n for n in range(1, rows // unit + 1) if rows // unit % n == 0)
+  return min(counts, key=lambda n: abs(n - rows * share))
 
 
 def _in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, parts: int) -> jax.Array:

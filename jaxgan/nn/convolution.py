@@ -11,10 +11,12 @@ The derivatives of a face are the two others, so that one primitive with three f
 `jax.grad`, `jax.jvp`, `jax.vmap` and any nesting of them. On GPU and TPU a face is the same XLA
 convolution that `jax.lax.conv_general_dilated` and its derivatives lower to. On the CPU it takes the
 form that `jaxgan.nn.bilinear` chooses. What decides is the platform that a program is compiled for,
-not that of the process: an export for TPU from a CPU machine has the TPU's form.
+not that of the process: an export for TPU from a CPU machine has the TPU's form. Within `shard_map`, and
+over meshes with explicit axes, where types say how arrays are shared out, it is XLA's everywhere.
 """
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.sharding import AxisType
 
 from jaxgan.nn import bilinear
 from jaxgan.nn.bilinear import Geometry
@@ -49,11 +52,7 @@ def conv(
   Raises:
     ValueError: shapes, dtypes or a padding that do not fit.
   """
-  if x.ndim != 4 or w.ndim != 4 or x.shape[-1] != w.shape[2] or x.dtype != w.dtype:
-    raise ValueError(
-      f'x {x.dtype}{list(x.shape)} and w {w.dtype}{list(w.shape)}; '
-      'expected one dtype, [B, H, W, C] and [kh, kw, C, D]'
-    )
+  _check(x, w)
   return _bind('y', x, w, _geometry(x.shape[1:3], w.shape[:2], stride, padding))
 
 
@@ -78,48 +77,70 @@ def conv_transpose(
   Raises:
     ValueError: shapes, dtypes or a padding that do not fit.
   """
+  _check(x, w)
+  strides = _pair(stride)
+  if isinstance(padding, str) and padding.upper() == 'SAME':
+    size = tuple(n * s for n, s in zip(x.shape[1:3], strides))
+    geometry = _geometry(size, w.shape[:2], stride, padding)
+  else:
+    edges = _geometry(w.shape[:2], w.shape[:2], stride, padding).padding
+    size = tuple(
+      s * (n - 1) + k - low - high
+      for n, k, s, (low, high) in zip(x.shape[1:3], w.shape[:2], strides, edges)
+    )
+    if min(size) < 0:
+      raise ValueError(f'padding={padding!r} cuts off more than the result of {list(x.shape)} has')
+    geometry = _geometry(size, w.shape[:2], stride, edges)
+  return _bind('x', x, w.swapaxes(2, 3), geometry)
+
+
+def _check(x: jax.Array, w: jax.Array) -> None:
   if x.ndim != 4 or w.ndim != 4 or x.shape[-1] != w.shape[2] or x.dtype != w.dtype:
     raise ValueError(
       f'x {x.dtype}{list(x.shape)} and w {w.dtype}{list(w.shape)}; '
       'expected one dtype, [B, H, W, C] and [kh, kw, C, D]'
     )
-  strides = _pair(stride)
-  if padding == 'SAME':
-    size = tuple(n * s for n, s in zip(x.shape[1:3], strides))
-    geometry = _geometry(size, w.shape[:2], stride, padding)
-  else:
-    edges = _geometry((1, 1), w.shape[:2], stride, padding).padding
-    size = tuple(
-      s * (n - 1) + k - low - high
-      for n, k, s, (low, high) in zip(x.shape[1:3], w.shape[:2], strides, edges)
-    )
-    geometry = _geometry(size, w.shape[:2], stride, edges)
-  return _bind('x', x, w.swapaxes(2, 3), geometry)
 
 
-def _pair(value: int | Sequence[int]) -> tuple[int, int]:
-  return (value, value) if isinstance(value, int) else tuple(value)  # type: ignore[return-value]
+def _pair(stride: int | Sequence[int]) -> tuple[int, int]:
+  try:
+    one, two = map(operator.index, stride if isinstance(stride, Iterable) else (stride, stride))
+  except (TypeError, ValueError):
+    one = two = 0
+  if min(one, two) < 1:
+    raise ValueError(f'stride={stride!r}; expected a whole number from 1 on, or a pair of them')
+  return one, two
+
+
+def _edges(padding: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+  both = lambda side: side if isinstance(side, Iterable) else (side, side)
+  try:
+    low, wide = (tuple(map(operator.index, both(side))) for side in both(padding))
+    (_, _), (_, _) = low, wide
+  except (TypeError, ValueError):
+    raise ValueError(
+      f"padding={padding!r}; expected 'SAME', 'VALID', a whole number, a pair of them, "
+      'or ((top, bottom), (left, right))'
+    ) from None
+  return low, wide  # type: ignore[return-value]
 
 
 def _geometry(
   size: Sequence[int], kernel: Sequence[int], stride: int | Sequence[int], padding: Padding
 ) -> Geometry:
   strides = _pair(stride)
-  if isinstance(padding, str):
-    if padding.upper() not in ('SAME', 'VALID'):
-      raise ValueError(f"padding={padding!r}; expected 'SAME', 'VALID' or numbers")
-    edges = jax.lax.padtype_to_pads(size, kernel, strides, padding.upper())
-  else:
-    sides = (padding, padding) if isinstance(padding, int) else padding
-    edges = [(side, side) if isinstance(side, int) else side for side in sides]
-  low, wide = ((int(a), int(b)) for a, b in edges)
-  return Geometry((size[0], size[1]), (kernel[0], kernel[1]), strides, (low, wide))
+  if isinstance(padding, str) and padding.upper() in ('SAME', 'VALID'):
+    padding = jax.lax.padtype_to_pads(size, kernel, strides, padding.upper())
+  return Geometry((size[0], size[1]), (kernel[0], kernel[1]), strides, _edges(padding))
 
 
 _face = Primitive('convolution_face')
 
 
 def _bind(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.Array:
+  meshes = (jax.typeof(operand).sharding.mesh for operand in (a, b))
+  if any(kind != AxisType.Auto for mesh in meshes for kind in mesh.axis_types):
+    return bilinear.native(face, a, b, geometry)
   return _face.bind(a, b, face=face, geometry=geometry)
 
 

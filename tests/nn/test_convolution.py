@@ -136,7 +136,7 @@ def test_vmap_before_and_after_grad(case, dims, float64):
 @pytest.mark.parametrize('face', ['y', 'x', 'w'])
 @pytest.mark.parametrize('case', ['winograd 3x3', 'winograd 4x4 stride 2'])
 def test_parts_of_the_batch_change_nothing(case, face, float64, monkeypatch):
-  ours, _, x, w = pair(case, batch=6)
+  ours, _, x, w = pair(case, batch=24)
   y = ours(x, w)
   run = {
     'y': lambda: ours(x, w),
@@ -207,11 +207,56 @@ def test_transposed_is_the_gradient_in_the_image(k, stride, padding, float64):
   near(made, back(jnp.asarray(y))[0])
 
 
+@pytest.mark.parametrize('check_vma', [True, False])
+@pytest.mark.parametrize('case', ['winograd 4x4 stride 2', 'patches of x', 'pointwise'])
+def test_gradients_within_shard_map(case, check_vma):
+  """A kernel that every device has gets the sum of their gradients, as with lax."""
+  ours, theirs, x, w = pair(case, dtype=np.float32)
+  mesh = jax.make_mesh((2,), ('data',), axis_types=(jax.sharding.AxisType.Auto,))
+  rows, whole = jax.sharding.PartitionSpec('data'), jax.sharding.PartitionSpec()
+
+  def gradient(f):
+    local = jax.grad(lambda w, x: (f(x, w) ** 2).sum())
+    total = local if check_vma else lambda w, x: jax.lax.psum(local(w, x), 'data')
+    run = jax.shard_map(
+      total, mesh=mesh, in_specs=(whole, rows), out_specs=whole, check_vma=check_vma
+    )
+    return jax.jit(run)(w, x)
+
+  near(gradient(ours), gradient(theirs), 1e-5)
+
+
+def test_nothing_in_nothing_out():
+  for x, w in [((0, 8, 8, 3), (3, 3, 3, 4)), ((2, 8, 8, 0), (3, 3, 0, 16)), ((2, 2, 2, 3), (3, 3, 3, 4))]:
+    x, w = jnp.zeros(x), jnp.zeros(w)
+    for padding in ('SAME', 'VALID'):
+      assert conv(x, w, padding=padding).shape == lax_conv(x, w, 1, padding).shape
+    jax.grad(lambda w: conv(x, w).sum())(w)  # noqa: B023  called within this turn
+  assert conv_transpose(jnp.zeros((0, 4, 4, 16)), jnp.zeros((4, 4, 16, 3))).shape == (0, 8, 8, 3)
+
+
+def test_words_and_numbers_of_other_kinds():
+  x, w = jnp.ones((2, 8, 8, 16)), jnp.ones((4, 4, 16, 4))
+  assert conv_transpose(x, w, padding='same').shape == (2, 16, 16, 4)
+  assert conv_transpose(x, w, padding='valid').shape == (2, 18, 18, 4)
+  one = np.int64(1)
+  assert conv(x, w, stride=np.int64(2), padding=np.array([[1, 1], [1, 1]])).shape == (2, 4, 4, 4)
+  assert conv(x, w, stride=one, padding=(one, 0)).shape == (2, 7, 5, 4)
+
+
 def test_mistakes_are_told():
   x, w = jnp.zeros((2, 8, 8, 3)), jnp.zeros((3, 3, 4, 5))
   with pytest.raises(ValueError, match=r'x float32\[2, 8, 8, 3\] and w float32\[3, 3, 4, 5\]'):
     conv(x, w)
   with pytest.raises(ValueError, match='expected one dtype'):
     conv_transpose(x, jnp.zeros((4, 4, 3, 5), jnp.bfloat16))
-  with pytest.raises(ValueError, match="padding='same '"):
-    conv(x, jnp.zeros((3, 3, 3, 5)), padding='same ')
+  w = jnp.zeros((3, 3, 3, 5))
+  for padding in ('same ', None, 1.5, (1, 1, 1), ((1.7, 1), (1, 1)), ((1, 2, 3), (1, 1))):
+    with pytest.raises(ValueError, match="^padding=.*expected 'SAME', 'VALID'"):
+      conv(x, w, padding=padding)
+  for stride in (0, -1, 1.5, (1,), None, (1, 0)):
+    for function in (conv, conv_transpose):
+      with pytest.raises(ValueError, match='^stride=.*expected a whole number from 1 on'):
+        function(x, w, stride=stride)
+  with pytest.raises(ValueError, match='padding=20 cuts off more'):
+    conv_transpose(x, w, padding=20)
