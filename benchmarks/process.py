@@ -6,7 +6,10 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
+
+from jaxgan.errors import UserError
 
 _IMPORTED = time.perf_counter()
 
@@ -49,16 +52,27 @@ def _status(name: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def serve(side: Any) -> None:
-  """Answers requests {"call": name, ...arguments} on standard input until it ends, as JSON lines."""
+def serve(make: Callable[[], Any]) -> None:
+  """Answers requests {"call": name, ...arguments} on standard input until it ends, as JSON lines.
+
+  Args:
+    make: makes the side whose methods are called; what goes wrong there answers every request.
+  """
   answers = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)  # what libraries print is no answer
+  side, broken = None, ''
+  try:
+    side = make()
+  except Exception as error:
+    broken = f'{error}' if isinstance(error, UserError) else f'{type(error).__name__}: {error}'
   for line in sys.stdin:
     request = json.loads(line)
-    try:
-      answer = {'answer': getattr(side, request.pop('call'))(**request)}
-    except Exception as error:
-      answer = {'error': f'{type(error).__name__}: {error}'}
+    answer = {'error': broken}
+    if not broken:
+      try:
+        answer = {'answer': getattr(side, request.pop('call'))(**request)}
+      except Exception as error:
+        answer = {'error': f'{type(error).__name__}: {error}'}
     print(json.dumps(answer), file=answers, flush=True)
 
 

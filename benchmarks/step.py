@@ -10,6 +10,7 @@ JSON go to the output folder. The numbers of parameters and of operations of the
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -54,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
     for name in asked:
       if name not in known:
         parser.error(f'unknown {kind} {name!r}; there are: {", ".join(known)}')
+  if against and importlib.util.find_spec('torch') is None:
+    parser.error('torch is not installed; pip install torch, or give --against=none')
   report: dict[str, Any] = {'machine': machine(), 'date': time.strftime('%Y-%m-%d'), 'rows': []}
   given.output.mkdir(parents=True, exist_ok=True)
   for config in given.config or SYSTEMS:
@@ -232,7 +235,13 @@ def scaling(sides: Sides, rounds: int, key: str, values: list[Any]) -> list[dict
   rows = []
   for value in values:
     workers = sides.start(**{key.replace('.', '__'): value})
-    facts = {name: worker('facts') for name, worker in workers.items()}
+    try:
+      facts = {name: worker('facts') for name, worker in workers.items()}
+    except Failed as error:  # an architecture that does not have this size
+      print(f'{sides.config}: {key}={value} is left out: {error}', file=sys.stderr)
+      close(workers)
+      continue
+    check_equal(facts)
     seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))
     rows += [
       {key.split('.')[1]: value, 'gflop': facts[row['side']]['flops'] / 1e9, **row}
@@ -258,8 +267,8 @@ def measure_devices(sides: Sides, rounds: int) -> list[dict]:
   for count in (1, 2):
     flags = f'{os.environ.get("XLA_FLAGS", "")} --xla_force_host_platform_device_count={count}'
     environment = {'XLA_FLAGS': flags}
-    if os.environ.get('CUDA_VISIBLE_DEVICES', '0,1'):
-      environment['CUDA_VISIBLE_DEVICES'] = ','.join(map(str, range(count)))
+    visible = os.environ.get('CUDA_VISIBLE_DEVICES', '0,1').split(',')
+    environment['CUDA_VISIBLE_DEVICES'] = ','.join(visible[:count])
     workers[str(count)] = sides.start(['jaxgan'], environment)['jaxgan']
   images = {count: worker('facts')['images'] for count, worker in workers.items()}
   seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))

@@ -78,7 +78,7 @@ class Side:
     return seconds
 
   def memory(self) -> float:
-    """Peak MiB while it steps: the state and what the steps add, not what compiling left behind."""
+    """Peak MiB: the state and what steps add, not what compiling left behind; on a GPU of the whole run."""
     self.steps(2)
     stats = jax.local_devices()[0].memory_stats()
     if stats:
@@ -131,4 +131,4 @@ class Side:
 
 
 if __name__ == '__main__':
-  process.serve(Side(**json.loads(sys.argv[1])))
+  process.serve(lambda: Side(**json.loads(sys.argv[1])))

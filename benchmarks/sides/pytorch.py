@@ -199,4 +199,4 @@ class Side:
 
 
 if __name__ == '__main__':
-  process.serve(Side(**json.loads(sys.argv[1])))
+  process.serve(lambda: Side(**json.loads(sys.argv[1])))

@@ -62,10 +62,12 @@ def test_one_command_writes_the_table(tmp_path, monkeypatch, capsys):
   [
     (['--measure=speed'], "unknown measure 'speed'; there are: step"),
     (['--against=tensorflow'], "unknown side 'tensorflow'"),
+    ([], 'torch is not installed; pip install torch, or give --against=none'),
     (['--rounds=0'], '--rounds=0; expected 1 or more'),
   ],
 )
-def test_mistakes_are_one_line(flags, told, capsys):
+def test_mistakes_are_one_line(flags, told, capsys, monkeypatch):
+  monkeypatch.setattr(step.importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(SystemExit) as end:
     step.main(flags)
   assert end.value.code == 2 and told in capsys.readouterr().err
@@ -74,7 +76,7 @@ def test_mistakes_are_one_line(flags, told, capsys):
 def test_a_worker_that_fails_is_told(tmp_path, capsys):
   flags = ['--config=nothing_like_it', '--against=none', f'--output={tmp_path}']
   assert step.main(flags) == 1
-  assert 'nothing_like_it' in capsys.readouterr().err
+  assert "no config file 'nothing_like_it'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('name', ['dcgan64', 'biggan32'])
