@@ -256,11 +256,11 @@ def test_mistakes_are_told():
     conv_transpose(x, jnp.zeros((4, 4, 3, 5), jnp.bfloat16))
   w = jnp.zeros((3, 3, 3, 5))
   for padding in ('same ', None, 1.5, (1, 1, 1), ((1.7, 1), (1, 1)), ((1, 2, 3), (1, 1))):
-    with pytest.raises(ValueError, match="^padding=.*expected 'SAME', 'VALID'"):
+    with pytest.raises(ValueError, match=r"^padding=.*expected 'SAME', 'VALID'"):
       conv(x, w, padding=padding)
   for stride in (0, -1, 1.5, (1,), None, (1, 0)):
     for function in (conv, conv_transpose):
-      with pytest.raises(ValueError, match='^stride=.*expected a whole number from 1 on'):
+      with pytest.raises(ValueError, match=r'^stride=.*expected a whole number from 1 on'):
         function(x, w, stride=stride)
   with pytest.raises(ValueError, match=r'^padding=20 cuts off more'):
     conv_transpose(x, w, padding=20)
