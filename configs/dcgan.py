@@ -8,7 +8,7 @@ Generative Adversarial Networks", arXiv 1511.06434.
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | TIME | SCORE |
+| pixel faces | 2 cores of an x86-64 server, 8 min 13 s for 1,500 steps, other work beside it | precision 0.569, recall 0.101 (2,048 samples, k = 5) |
 | celeb_a | one GPU; not run here | none measured |
 
 The default adds the R1 penalty (Mescheder et al. 2018, arXiv 1801.04406). Without it the
