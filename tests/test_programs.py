@@ -90,7 +90,7 @@ def test_two_devices_reduce_and_gather_nothing(name):
   assert ' all-gather' not in text and ' all-to-all' not in text
 
 
-ALL_REDUCES = {'dcgan': 14, 'biggan': 11}
+ALL_REDUCES = {'dcgan': 25, 'biggan': 11}  # gradients, batch statistics, metrics; R1 in the former
 
 
 @pytest.mark.parametrize('batch', [16, 6, 12])
