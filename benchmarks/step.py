@@ -214,7 +214,7 @@ def measure_forward(sides: Sides, rounds: int) -> list[dict]:
 
 
 def measure_start(sides: Sides, rounds: int) -> list[dict]:
-  """From the first import to the end of the first step, with an empty and with a filled cache."""
+  """From the start of the process to the end of the first step, with an empty and with a filled cache."""
   rows = []
   with tempfile.TemporaryDirectory() as cache:
     for kind in ('cold', 'warm'):
