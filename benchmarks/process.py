@@ -52,6 +52,16 @@ def _status(name: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def timed(call: Callable[[], Any], count: int) -> list[float]:
+  """Seconds of each of so many calls, which return when their work is done."""
+  seconds = []
+  for _ in range(count):
+    start = time.perf_counter()
+    call()
+    seconds.append(time.perf_counter() - start)
+  return seconds
+
+
 def serve(make: Callable[[], Any]) -> None:
   """Answers requests {"call": name, ...arguments} on standard input until it ends, as JSON lines.
 

@@ -69,13 +69,12 @@ class Side:
 
   def steps(self, count: int) -> list[float]:
     """Seconds of each of so many calls, over the steps in a call."""
-    seconds = []
-    for _ in range(count):
-      start = time.perf_counter()
+
+    def call():
       self.state, _ = self.program(self.state, self.batch)
       jax.block_until_ready(self.state)
-      seconds.append((time.perf_counter() - start) / self.config.steps_per_call)
-    return seconds
+
+    return [seconds / self.config.steps_per_call for seconds in process.timed(call, count)]
 
   def memory(self) -> float:
     """Peak MiB: the state and what steps add, not what compiling left behind; on a GPU of the whole run."""
@@ -92,14 +91,9 @@ class Side:
     """FLOP/s of a product of two large float32 matrices, the best of several."""
     n = 2048 if jax.default_backend() == 'cpu' else 8192
     x = jax.numpy.ones((n, n), self.config.game.get('dtype', 'float32'))
-    times, function = 4, jax.jit(lambda x: x @ x)
-    jax.block_until_ready(function(x))
-    seconds = []
-    for _ in range(8):
-      start = time.perf_counter()
-      jax.block_until_ready([function(x) for _ in range(times)])
-      seconds.append((time.perf_counter() - start) / times)
-    return 2 * n**3 / min(seconds)
+    function = jax.jit(lambda x: x @ x)
+    call = lambda: jax.block_until_ready([function(x) for _ in range(4)])
+    return 4 * 2 * n**3 / min(process.timed(call, 8))
 
   def forward(self, batch: int, count: int) -> list[float]:
     """Seconds of each of so many generator passes of a batch."""
@@ -109,13 +103,8 @@ class Side:
       z = game.predict['latent'](players, jax.random.key(0), n=batch)
       function = jax.jit(lambda p, z: game.predict['sample'](p, None, label=label, z=z))
       jax.block_until_ready(function(players, z))
-      self.forwards[batch] = lambda: function(players, z)
-    seconds = []
-    for _ in range(count):
-      start = time.perf_counter()
-      jax.block_until_ready(self.forwards[batch]())
-      seconds.append(time.perf_counter() - start)
-    return seconds
+      self.forwards[batch] = lambda: jax.block_until_ready(function(players, z))
+    return process.timed(self.forwards[batch], count)
 
   def data(self, seconds: float) -> float:
     """Images a second that the input pipeline gives, up to the device."""

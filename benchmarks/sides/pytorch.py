@@ -4,7 +4,6 @@ import copy
 import importlib
 import json
 import sys
-import time
 from typing import Any
 
 import numpy as np
@@ -151,13 +150,7 @@ class Side:
 
   def steps(self, count: int) -> list[float]:
     """Seconds of each of so many steps."""
-    seconds = []
-    for _ in range(count):
-      start = time.perf_counter()
-      self.one()
-      self.wait()
-      seconds.append(time.perf_counter() - start)
-    return seconds
+    return process.timed(lambda: (self.one(), self.wait()), count)
 
   def memory(self) -> float:
     """Peak MiB while it steps: the state and what the steps add."""
@@ -173,27 +166,17 @@ class Side:
     """FLOP/s of a product of two large matrices, the best of several."""
     n = 8192 if self.device.type == 'cuda' else 2048
     x = torch.ones(n, n, device=self.device, dtype=torch.bfloat16 if self.narrow else torch.float32)
-    seconds = []
-    for _ in range(8):
-      start = time.perf_counter()
-      for _ in range(4):
-        x @ x
-      self.wait()
-      seconds.append((time.perf_counter() - start) / 4)
-    return 2 * n**3 / min(seconds)
+    call = lambda: ([x @ x for _ in range(4)], self.wait())
+    return 4 * 2 * n**3 / min(process.timed(call, 8))
 
   def forward(self, batch: int, count: int) -> list[float]:
     """Seconds of each of so many generator passes of a batch."""
-    seconds, network = [], self.run['generator']
+    network = self.run['generator']
     network.eval()
     with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow):
       z, y = self.draw(batch)
       network(z, y)
-      for _ in range(count):
-        start = time.perf_counter()
-        network(z, y)
-        self.wait()
-        seconds.append(time.perf_counter() - start)
+      seconds = process.timed(lambda: (network(z, y), self.wait()), count)
     network.train()
     return seconds
 
