@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import Failed, Worker
+from jaxgan import config as configs
 from jaxgan.command import LARGE_PAGES
 
 SYSTEMS = ('benchmarks/configs/dcgan64.py', 'benchmarks/configs/biggan32.py')
-MEASURES = ('step', 'forward', 'start', 'batch', 'resolution', 'devices', 'data')
+MEASURES = ('step', 'forward', 'start', 'batch', 'resolution', 'memory', 'devices', 'data')
 TURN = 3.0  # seconds that a side steps before the next one's turn
 
 
@@ -261,6 +262,33 @@ def measure_resolution(sides: Sides, rounds: int) -> list[dict]:
   return scaling(sides, rounds, 'data.resolution', [16, 32, 64, 128])
 
 
+def measure_memory(sides: Sides, rounds: int) -> list[dict]:
+  """Our train step as it is, in micro-batches, and with blocks computed again where networks have that."""
+  options: dict[str, dict[str, Any]] = {'plain': {}}
+  options |= {f'accumulate={n}': {'accumulate': n} for n in (2, 4)}
+  if 'remat' in configs.load(sides.config).game:
+    options['game.remat=True'] = {'game__remat': True}
+  workers = {name: sides.start(['jaxgan'], **given)['jaxgan'] for name, given in options.items()}
+  facts = {name: worker('facts') for name, worker in workers.items()}
+  seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))
+  rows = []
+  for name, values in seconds.items():
+    median = statistics.median(values)
+    rows.append(
+      {
+        'side': 'jaxgan',
+        'option': name,
+        'seconds': median,
+        'images_per_second': facts[name]['images'] / median,
+        'compile_seconds': facts[name]['compile_seconds'],
+        'peak_mib': workers[name]('memory'),
+        'program_mib': facts[name]['program_mib'],
+      }
+    )
+  close(workers)
+  return rows
+
+
 def measure_devices(sides: Sides, rounds: int) -> list[dict]:
   """Our train step over 1 and 2 devices; on a CPU both share the cores, so that no gain is possible."""
   workers = {}
@@ -304,6 +332,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
   'batch_size': ('batch', str),
   'resolution': ('pixels', str),
   'devices': ('devices', str),
+  'option': ('option', str),
   'cache': ('cache', str),
   'seconds': ('time', lambda x: f'{x * 1e3:,.1f} ms' if x < 1 else f'{x:,.2f} s'),
   'quartiles': ('quartiles', lambda x: ' to '.join(f'{v * 1e3:,.0f}' for v in x)),

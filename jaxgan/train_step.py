@@ -81,7 +81,7 @@ def update_player(
   """
   gradient = jax.value_and_grad(loss, has_aux=True)
 
-  def micro(players, j):
+  def micro(players, j):  # (players with their new collections, (gradients, metrics))
     part, part_key = (
       (batch, key) if accumulate == 1 else (split(batch, accumulate, j), jax.random.fold_in(key, j))
     )
@@ -92,8 +92,15 @@ def update_player(
   if accumulate == 1:
     players, (grads, metrics) = micro(state.players, 0)
   else:
-    players, stacked = loop(micro, state.players, jnp.arange(accumulate))
-    grads, metrics = jax.tree.map(lambda x: x.mean(axis=0), stacked)
+    shapes = jax.eval_shape(micro, state.players, 0)[1]
+    nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+    def add(carry, j):  # sums, so that one gradient is held and not one a micro-batch
+      players, new = micro(carry[0], j)
+      return (players, jax.tree.map(jnp.add, carry[1], new)), None
+
+    (players, sums), _ = loop(add, (state.players, nothing), jnp.arange(accumulate))
+    grads, metrics = jax.tree.map(lambda x: x / accumulate, sums)
   grads, metrics = replicas.mean((grads, metrics))
 
   params = players[name]['params']

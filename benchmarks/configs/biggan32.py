@@ -6,7 +6,7 @@ from jaxgan import config as configs
 def get_config():
   """Pixel faces at 32x32."""
   config = configs.load('biggan')
-  config.game.update(channels=32, attention=(16,), dim_z=32, shared_dim=32)
+  config.game.update(channels=32, attention=(16,), dim_z=60, shared_dim=32)
   config.data.update(batch_size=32, resolution=32)
   config.updates.discriminator = 1
   return config

@@ -38,10 +38,8 @@ G = {
 A = {2: ((1, 1, 0), (0, 1, 1)), 3: ((1, 1, 1, 0), (0, 1, -1, 1))}
 
 FEW = 4  # channels of a picture: up to here windows are laid out whole
-WORTH = (
-  2**30
-)  # multiplications and additions under which a transform does not pay for its compilation
-PART = {'y': 2**23, 'x': 2**25, 'w': 2**23}  # bytes laid out at a time, by face
+WORTH = 2**29  # operations of a layer from which on a transform pays for its compilation
+PART = {'y': 2**23, 'x': 2**24, 'w': 2**23}  # bytes laid out at a time, by face
 
 Grid = Sequence[Sequence[jax.Array]]
 
@@ -153,15 +151,18 @@ def _patches(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.A
   ends = (s * (sh * (h - 1) + rows), s * (sw * (w - 1) + columns))
   around = _around(geometry, ends)
 
-  def windows(x: jax.Array) -> jax.Array:
+  def windows(x: jax.Array, axes: tuple[int, int] = (2, 1)) -> jax.Array:
     x = _into_channels(jax.lax.pad(x, jnp.zeros((), x.dtype), _borders(around)), s)
-    x = jnp.concatenate([x[:, :, j : j + sw * (w - 1) + 1 : sw] for j in range(columns)], axis=-1)
-    x = jnp.concatenate([x[:, i : i + sh * (h - 1) + 1 : sh] for i in range(rows)], axis=-1)
+    for axis in axes:
+      count, step, length = ((rows, sh, h), (columns, sw, w))[axis - 1]
+      cut = lambda i: jax.lax.slice_in_dim(x, i, i + step * (length - 1) + 1, step, axis)  # noqa: B023
+      x = jnp.concatenate([cut(i) for i in range(count)], axis=-1)
     return _rows(x)
 
   if face == 'w':
-    w_rows = (windows(a).T @ _rows(b)).reshape(rows, columns, s, s, inner, b.shape[-1])
-    return w_rows.transpose(0, 2, 1, 3, 4, 5).reshape(kh, kw, inner, b.shape[-1])
+    # laid out in another order than for face y: XLA would keep those of y until now
+    w_rows = (windows(a, (1, 2)).T @ _rows(b)).reshape(columns, rows, s, s, inner, b.shape[-1])
+    return w_rows.transpose(1, 2, 0, 3, 4, 5).reshape(kh, kw, inner, b.shape[-1])
   kernel = b.reshape(rows, s, columns, s, inner, b.shape[-1]).transpose(0, 2, 1, 3, 4, 5)
   kernel = kernel.reshape(-1, b.shape[-1])
   if face == 'y':
@@ -364,7 +365,9 @@ def _in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, parts: i
   x = x.reshape(-1, parts, *x.shape[1:])
   part = lambda i: function(jax.lax.dynamic_index_in_dim(x, i, 1, keepdims=False))
   shape = jax.eval_shape(part, 0)
-  whole = jnp.zeros((shape.shape[0], parts, *shape.shape[1:]), shape.dtype)
+  # zeros that depend on x: XLA would keep plain ones for the whole step, to share them
+  zero = 0 * x[(slice(None), slice(None), *[slice(1)] * (x.ndim - 2))].astype(shape.dtype)
+  whole = jnp.broadcast_to(zero, (shape.shape[0], parts, *shape.shape[1:]))
   put = lambda i, whole: jax.lax.dynamic_update_index_in_dim(whole, part(i), i, 1)
   whole = jax.lax.fori_loop(0, parts, put, whole)
   return whole.reshape(-1, *whole.shape[2:])
