@@ -1,29 +1,26 @@
 """The adversarial game: a generator and a discriminator, with loss, penalties and latent as choices."""
 
-import dataclasses
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
+from jaxgan import augment as augmentations
 from jaxgan import losses, penalties
-from jaxgan.config import nearest
 from jaxgan.games import Aux, Game
+from jaxgan.games.conditioning import Codes, check_packing, pack, unpack
+from jaxgan.games.objectives import Seen, as_outputs, check_head, make_objectives
+from jaxgan.games.penalising import Specs, asked, check_penalties, penalise
+from jaxgan.games.unrolling import make_unrolled
 from jaxgan.nn import latents, replicas
 from jaxgan.nn.batch_norm import standing_statistics
 from jaxgan.nn.initialize import initialize
+from jaxgan.nn.latent_optimisation import optimise
 
 Variables = dict[str, Any]
-# What a penalty may ask the game for; every other argument is the config's to give.
-SUPPLIED = {
-  'generator': ('params',),
-  'discriminator': ('params', 'critic', 'fake_critic', 'real', 'fake', 'key'),
-}
 
 
 def run(
@@ -36,56 +33,6 @@ def run(
   return output, dict(new)
 
 
-def check_penalties(player: str, specs: Mapping[str, Mapping[str, Any]]) -> None:
-  """Whether a player's loss can have these penalties, see `penalise`.
-
-  Raises:
-    ValueError: unknown penalty or option, one that needs what this player's loss does not have, or
-      an `every` that is no number of steps.
-  """
-  for name, spec in specs.items():
-    parameters = inspect.signature(penalties.find(name)).parameters
-    options = [p for p in parameters if p not in SUPPLIED['discriminator']]
-    for option in spec:
-      if option not in (*options, 'every'):
-        raise ValueError(
-          f'penalty {name!r} has no option {option!r}; expected some of {", ".join(options)}, every'
-        )
-    for needed, parameter in parameters.items():
-      if parameter.default is parameter.empty and needed not in (*SUPPLIED[player], *spec):
-        raise ValueError(f'penalty {name!r} needs {needed}, which the {player} does not have')
-    every = spec.get('every', 1)
-    if not isinstance(every, int) or every < 1:
-      raise ValueError(f'penalty {name!r}: every={every!r}; expected a whole number of steps >= 1')
-
-
-def penalise(
-  specs: Mapping[str, Mapping[str, Any]], step: jax.Array, **have: Any
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-  """Sum of the penalties named in a config.
-
-  Each is a function of `jaxgan.penalties`; it is given those of `have` (see `SUPPLIED`) that its
-  signature names, and the config's values for the rest. `every=k` evaluates it on every k-th step
-  only, times k (lazy regularisation, Karras et al. 2019, arXiv 1912.04958).
-  """
-  total, metrics = jnp.zeros(()), {}
-  for i, (name, spec) in enumerate(specs.items()):
-    penalty, values = penalties.find(name), dict(spec)
-    every = values.pop('every', 1)
-    given = {k: have[k] for k in inspect.signature(penalty).parameters if k in have}
-    if 'key' in given:
-      given['key'] = jax.random.fold_in(given['key'], i)
-    value = lambda: jnp.mean(penalty(**given, **values))  # noqa: B023  called within this turn
-    if every == 1:
-      metrics[name] = value()
-      total += metrics[name]
-    else:
-      nothing = jnp.zeros_like(jax.eval_shape(value))
-      metrics[name] = jax.lax.cond(step % every == 0, value, lambda: nothing)  # noqa: B023
-      total += every * metrics[name]
-  return total, metrics
-
-
 def adversarial(
   generator: nn.Module,
   discriminator: nn.Module,
@@ -94,127 +41,278 @@ def adversarial(
   num_classes: int = 0,
   loss: str = 'hinge',
   latent: str = 'normal',
-  generator_penalties: Mapping[str, Mapping[str, Any]] | None = None,
-  discriminator_penalties: Mapping[str, Mapping[str, Any]] | None = None,
+  generator_penalties: Specs | None = None,
+  discriminator_penalties: Specs | None = None,
+  objectives: Specs | None = None,
+  codes: Mapping[str, Any] | None = None,
+  augment: Specs | None = None,
+  packing: int = 1,
+  top_k: Mapping[str, Any] | None = None,
+  latent_optimisation: Mapping[str, Any] | None = None,
+  unroll: Mapping[str, Any] | None = None,
 ) -> Game:
   """min_G max_D of a generator G(z, y) against a discriminator D(x, y).
 
   Args:
     generator: Linen module, `(z [B, dim_z], labels int32 [B], train) -> images [B, H, W, C]`.
-    discriminator: Linen module, `(images, labels, train) -> logits [B]`, float32.
-    dim_z: size of the latent.
+    discriminator: Linen module, `(images, labels, train) -> logits [B]`, float32, or a dict of
+      arrays with 'logits' and what its class head gives (see `jaxgan.nn.heads`).
+    dim_z: size of the latent, codes counted in.
     num_classes: labels of the fakes are drawn uniformly from these; 0 or 1 is unconditional.
     loss: name of a pair in `jaxgan.losses`.
     latent: name of a sampler in `jaxgan.nn.latents`.
     generator_penalties, discriminator_penalties: name -> keyword arguments, see `penalise`.
+    objectives: name -> weight and keyword arguments, of class heads, see `jaxgan.games.objectives`.
+    codes: InfoGAN's, `{'discrete': (10,), 'continuous': 2}`: the last entries of the latent.
+    augment: name -> keyword arguments, of `jaxgan.augment`, one after the other; what the
+      discriminator sees, real or fake.
+    packing: images that D judges together, see `conditioning.pack`; it divides the batch.
+    top_k: the generator learns from its best fakes only: keyword arguments of `losses.top_k`.
+    latent_optimisation: keyword arguments of `jaxgan.nn.latent_optimisation.optimise`.
+    unroll: `{'steps': k, 'learning_rate': r, 'optimizer': 'sgd' or 'adam'}`: G answers the
+      discriminator as it will be k updates on, and its gradient runs through them (Metz et al.
+      2016, arXiv 1611.02163).
 
   Returns:
     The Game. The discriminator sees fakes and reals as one batch, so that its spectral vectors move
     once an update; one that normalises by batch statistics sees them one after the other, since
     statistics of both together would tell it which is which. Its update leaves the generator's
     statistics alone, and the other way round. Its penalties judge real pictures, and those between
-    real and fake, with the real labels, and fakes alone with their own (`fake_critic`).
+    real and fake, with the real labels, and fakes alone with their own (`fake_critic`), all of them
+    packed; they look through the augmentation.
 
   Raises:
-    ValueError: unknown loss, latent or penalty, or a penalty's option that it does not have.
+    ValueError: an unknown name, or an option that its owner does not have.
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661.
   """
-  loss_d, loss_g = losses.pair(loss)
+  pair = losses.pair(loss)
   draw = latents.sampler(latent)
-  check_penalties('generator', generator_penalties or {})
-  check_penalties('discriminator', discriminator_penalties or {})
+  specs_g, specs_d = generator_penalties or {}, discriminator_penalties or {}
+  check_penalties('generator', specs_g)
+  check_penalties('discriminator', specs_d)
+  code = Codes(**(codes or {}))
+  if code.size >= dim_z and code.size:
+    raise ValueError(
+      f'codes take {code.size} entries of a latent of dim_z={dim_z}; give a larger one'
+    )
+  terms = make_objectives(objectives or {}, code)
+  alone = any(objective.alone for _, objective in terms.values())
+  views = {name: augmentations.find(name)(**options) for name, options in (augment or {}).items()}
+  running = {'real_mean', 'fake_mean'} & asked(specs_d)
+  if packing < 1 or (packing > 1 and num_classes > 1 and getattr(discriminator, 'num_classes', 0)):
+    raise ValueError(
+      f'packing={packing}; expected 1 or more, and a discriminator without labels: data.label=none'
+    )
+  future = make_unrolled(**unroll) if unroll else None
 
   def conditions(key, n):
+    """(latents, labels) of n fakes."""
     labels = replicas.draw(
       jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1)
     )
-    return draw(jax.random.fold_in(key, 2), (n, dim_z)), labels
+    z = draw(jax.random.fold_in(key, 2), (n, dim_z - code.size))
+    if code.size:
+      z = jnp.concatenate([z, code.draw(jax.random.fold_in(key, 6), n)], -1)
+    return z, labels
 
   def init(key, batch):
     image, label = batch['image'][:1], batch['label'][:1]
-    return {
+    shown = jnp.tile(image, (1, 1, 1, packing))
+    players = {
       'generator': initialize(
         generator, jax.random.fold_in(key, 0), jnp.zeros((1, dim_z)), label, train=False
       ),
       'discriminator': initialize(
-        discriminator, jax.random.fold_in(key, 1), image, label, train=False
+        discriminator, jax.random.fold_in(key, 1), shown, label, train=False
       ),
     }
+    outputs = jax.eval_shape(
+      lambda v: as_outputs(run(discriminator, v, shown, label, train=False)[0]),
+      players['discriminator'],
+    )
+    check_head(terms, outputs)
+    for name, view in views.items():
+      if state := view.init():
+        players['discriminator'][f'augment_{name}'] = state
+    if running:
+      players['discriminator']['running'] = dict.fromkeys(('real', 'fake'), jnp.zeros(()))
+    return players
+
+  def show(variables, real, fake, key, step):
+    """(real, fake) as the discriminator sees them: augmented, then packed; either may be None."""
+    for i, (name, view) in enumerate(views.items()):
+      state = variables.get(f'augment_{name}', {})
+      real, fake = view.apply(real, fake, jax.random.fold_in(key, i), state, step)
+    packed = lambda x: None if x is None else pack(x, packing)
+    return packed(real), packed(fake)
 
   def judge(variables, real, fake, key):
-    """((logits of the real [n], of the fake [n]), new collections) of pairs (images, labels)."""
+    """((outputs on the real, on the fake), new collections) of pairs (images, labels)."""
     one = lambda variables, pair: run(discriminator, variables, *pair, train=True, key=key)
     if 'batch_stats' in variables:  # each kind is normalised by its own statistics
-      real_logits, first = one(variables, real)
-      fake_logits, second = one({**variables, **first}, fake)
-      return (real_logits, fake_logits), {**first, **second}
+      real_outputs, first = one(variables, real)
+      fake_outputs, second = one({**variables, **first}, fake)
+      return (as_outputs(real_outputs), as_outputs(fake_outputs)), {**first, **second}
     # in turns, not one kind after the other, so that examples stay on their device
     in_turns = lambda a, b: jnp.stack([a, b], 1).reshape(-1, *a.shape[1:])
-    both = jax.tree.map(in_turns, fake, real)
-    logits, new = one(variables, both)
-    chex.assert_shape(logits, (len(both[1]),))
-    fake_logits, real_logits = logits.reshape(-1, 2).T
-    return (real_logits, fake_logits), new
+    outputs, new = one(variables, jax.tree.map(in_turns, fake, real))
+    outputs = as_outputs(outputs)
+    chex.assert_axis_dimension(outputs['logits'], 0, 2 * len(real[1]))
+    each = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), outputs)
+    return tuple(jax.tree.map(lambda x: x[:, i], each) for i in (1, 0)), new  # noqa: B023
 
-  def discriminator_loss(params, players, batch, key, step):
-    real, label = batch['image'], batch['label']
-    n, variables = real.shape[0], {**players['discriminator'], 'params': params}
-    z, fake_label = conditions(key, n)
-    fake, _ = run(
-      generator, players['generator'], z, fake_label, train=True, key=jax.random.fold_in(key, 3)
-    )
-    fake = jax.lax.stop_gradient(fake)
+  def logits_of(variables, labels, key, step):
+    """The critic of penalties: packed images -> logits [B], through the augmentation."""
+
+    def critic(x):
+      shown = show(variables, unpack(x, packing), None, key, step)[0] if views else x
+      labels_of = labels[: len(x)]
+      outputs, _ = run(discriminator, variables, shown, labels_of, train=True, key=key)
+      return as_outputs(outputs)['logits']
+
+    return critic
+
+  def chosen(variables, generate, z, label, key):
+    """(latents moved to where the discriminator likes their images better, cost [] of moving)."""
+    if latent_optimisation is None:
+      return z, jnp.zeros(())
+    critic = lambda z: as_outputs(
+      run(discriminator, variables, pack(generate(z), packing), label, train=True, key=key)[0]
+    )['logits']
+    moved, cost = optimise(z, critic, **latent_optimisation)
+    return moved, jnp.mean(cost)
+
+  def made_by(variables, label, key):
+    """z -> images of the generator as it trains."""
+    return lambda z: run(generator, variables, z, label, train=True, key=jax.random.fold_in(key, 3))
+
+  def discriminate(params, players, batch, z, fake, fake_label, key, step):
+    """The discriminator's loss of given fakes: (scalar, Aux)."""
+    real, label, variables = batch['image'], batch['label'], players['discriminator']
+    variables = {**variables, 'params': params}
     chex.assert_equal_shape([fake, real])  # at trace time: the generator draws what the data show
-    logits, new = judge(variables, (real, label), (fake, fake_label), jax.random.fold_in(key, 4))
-    real_logits, fake_logits = logits
-    critic = lambda x, label=label: run(
-      discriminator, variables, x, label, train=True, key=jax.random.fold_in(key, 4)
-    )[0]
-    penalty, metrics = penalise(
-      discriminator_penalties or {},
+    key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
+    shown_real, shown_fake = show(variables, real, fake, key7, step)
+    real_label, fake_label = label[: len(shown_real)], fake_label[: len(shown_fake)]
+    (on_real, on_fake), new = judge(
+      variables, (shown_real, real_label), (shown_fake, fake_label), key4
+    )
+    real_logits, fake_logits = on_real['logits'], on_fake['logits']
+    metrics = {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
+    total = jnp.zeros(()) if alone else pair.discriminator(real_logits, fake_logits).mean()
+    seen_real = Seen(on_real, real_label)
+    seen_fake = Seen(on_fake, fake_label, z[:, dim_z - code.size :])
+    for name, (weight, objective) in terms.items():
+      metrics[name] = objective.discriminator(seen_real, seen_fake).mean()
+      total += weight * metrics[name]
+    means = {}
+    if running:
+      means = penalties.lecam_means(variables['running'], real_logits, fake_logits)
+      means = replicas.mean(jax.lax.stop_gradient(means))
+      new = {**new, 'running': means}
+    generate = made_by(players['generator'], fake_label, key)
+    penalty, more = penalise(
+      specs_d,
       step,
       params=params,
-      critic=critic,
-      fake_critic=lambda x: critic(x, fake_label),
-      real=real,
-      fake=fake,
+      critic=logits_of(variables, real_label, key4, step),
+      fake_critic=logits_of(variables, fake_label, key4, step),
+      real=pack(real, packing),
+      fake=pack(fake, packing),
+      real_logits=real_logits,
+      fake_logits=fake_logits,
+      real_mean=means.get('real'),
+      fake_mean=means.get('fake'),
+      z=z,
+      generate=lambda z: jax.lax.stop_gradient(pack(generate(z)[0], packing)),
       key=jax.random.fold_in(key, 5),
     )
-    metrics |= {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
-    return loss_d(real_logits, fake_logits).mean() + penalty, Aux(metrics, {'discriminator': new})
+    for name, view in views.items():
+      if f'augment_{name}' in variables:
+        state = replicas.mean(view.update(variables[f'augment_{name}'], real_logits))
+        new = {**new, f'augment_{name}': state}
+        metrics |= {f'{name}_{k}': v for k, v in state.items() if v.ndim == 0}
+    return total + penalty, Aux({**metrics, **more}, {'discriminator': jax.lax.stop_gradient(new)})
+
+  def discriminator_loss(params, players, batch, key, step):
+    check_packing(packing, batch)
+    z, label = conditions(key, batch['image'].shape[0])
+    generate = made_by(players['generator'], label, key)
+    live = {**players['discriminator'], 'params': params}
+    z, _ = chosen(jax.lax.stop_gradient(live), lambda z: generate(z)[0], z, label, key)
+    z = jax.lax.stop_gradient(z)
+    fake = jax.lax.stop_gradient(generate(z)[0])
+    return discriminate(params, players, batch, z, fake, label, key, step)
 
   def generator_loss(params, players, batch, key, step):
+    check_packing(packing, batch)
     z, label = conditions(key, batch['image'].shape[0])
-    variables = {**players['generator'], 'params': params}
-    fake, new = run(generator, variables, z, label, train=True, key=jax.random.fold_in(key, 3))
-    logits, _ = run(
-      discriminator,
-      players['discriminator'],
-      fake,
-      label,
-      train=True,
-      key=jax.random.fold_in(key, 4),
+    variables, judges = {**players['generator'], 'params': params}, players['discriminator']
+    generate = made_by(variables, label, key)
+    z, cost = chosen(judges, lambda z: generate(z)[0], z, label, key)
+    fake, new = generate(z)
+    if future:
+      inner = lambda p: discriminate(p, players, batch, z, fake, label, key, step)[0]
+      judges = {**judges, 'params': future(inner, judges['params'])}
+    key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
+    real = batch['image'] if pair.needs_real and not alone else None
+    shown_real, shown = show(judges, real, fake, key7, step)
+    seen_label, real_logits = label[: len(shown)], None
+    if real is None:
+      outputs, _ = run(discriminator, judges, shown, seen_label, train=True, key=key4)
+      outputs = as_outputs(outputs)
+    else:
+      real_label = batch['label'][: len(shown)]
+      both, _ = judge(judges, (shown_real, real_label), (shown, seen_label), key4)
+      real_logits, outputs = both[0]['logits'], both[1]
+    metrics, total = {}, cost
+    if not alone:
+      values = pair.generator(real_logits, outputs['logits'])
+      if top_k is not None:
+        values = values * losses.top_k(outputs['logits'], step, **top_k)
+      total += values.mean()
+    seen = Seen(outputs, seen_label, z[:, dim_z - code.size :])
+    for name, (weight, objective) in terms.items():
+      metrics[name] = objective.generator(seen).mean()
+      total += weight * metrics[name]
+    penalty, more = penalise(
+      specs_g,
+      step,
+      params=params,
+      z=z,
+      generate=lambda z: generate(z)[0],
+      key=jax.random.fold_in(key, 5),
     )
-    penalty, metrics = penalise(generator_penalties or {}, step, params=params)
-    return loss_g(logits).mean() + penalty, Aux(metrics, {'generator': new})
+    return total + penalty, Aux({**metrics, **more}, {'generator': new})
 
   def latent_of(players, key, *, n, truncation=0.0, convention='scaled'):
-    """n latents; truncation 0 draws from the latent of training."""
-    return (
-      latents.truncated_normal(key, (n, dim_z), truncation, convention)
+    """n latents; truncation 0 draws from the latent of training. Codes are never truncated."""
+    shape = (n, dim_z - code.size)
+    z = (
+      latents.truncated_normal(key, shape, truncation, convention)
       if truncation
-      else draw(key, (n, dim_z))
+      else draw(key, shape)
     )
+    if code.size:
+      z = jnp.concatenate([z, code.draw(jax.random.fold_in(key, 6), n)], -1)
+    return z
 
   def sample(players, key, *, label, z=None):
     """Images in [-1, 1] of the given labels [n], from latents z [n, dim_z] or fresh ones."""
-    z = draw(key, (label.shape[0], dim_z)) if z is None else z
+    z = latent_of(players, key, n=label.shape[0]) if z is None else z
     return run(generator, players['generator'], z, label, train=False)[0].astype(jnp.float32)
 
   def score(players, key, *, image, label):
-    """The discriminator's logits [n] of images [n, H, W, C] with labels [n]."""
-    return run(discriminator, players['discriminator'], image, label, train=False)[0]
+    """The discriminator's logits [n] of images [n, H, W, C] with labels [n].
+
+    Packed, an image is judged beside copies of itself; a head with a logit a class gives that of
+    the label.
+    """
+    shown = jnp.tile(image, (1, 1, 1, packing))
+    outputs, _ = run(discriminator, players['discriminator'], shown, label, train=False)
+    logits = as_outputs(outputs)['logits']
+    return logits if logits.ndim == 1 else jnp.take_along_axis(logits, label[:, None], 1)[:, 0]
 
   def standing(players, key, *, batches=16, batch_size=64):
     """The players with the generator's statistics recomputed over fresh latents (standing statistics)."""
@@ -235,68 +333,3 @@ def adversarial(
     losses={'discriminator': discriminator_loss, 'generator': generator_loss},
     predict={'latent': latent_of, 'sample': sample, 'score': score, 'standing': standing},
   )
-
-
-def from_networks(
-  generator: type[nn.Module],
-  discriminator: type[nn.Module],
-  image_shape: tuple[int, int, int],
-  num_classes: int,
-  **options: Any,
-) -> Game:
-  """The adversarial game of two network classes and one flat set of options.
-
-  Args:
-    generator, discriminator: Linen classes with the field `resolution`, and `num_classes` if they
-      take notice of the labels; the generator also with `dim_z` and `image_channels`.
-    image_shape: (resolution, resolution, channels) of the data.
-    num_classes: of the data; 0 is unconditional.
-    **options: fields of the networks, given to both where both have them; `discriminator_NAME`
-      is the discriminator's alone. Everything else is an argument of `adversarial`. dtype is
-      'float32' or 'bfloat16'.
-
-  Raises:
-    ValueError: images that are not square, or an option that nobody has.
-  """
-  resolution, width, channels = image_shape
-  if width != resolution:
-    raise ValueError(f'images of {resolution}x{width}; expected squares: set data.resolution')
-  fields = [
-    {f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)
-  ]
-  game = {
-    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
-  }
-  given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
-  rest: dict[str, Any] = {}
-  sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
-  for size in np.atleast_1d(np.asarray(options.get('attention', ()), int)):
-    if size not in sizes:
-      raise ValueError(
-        f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
-      )
-  conditional = 'num_classes' in fields[0]
-  classes = {'num_classes': num_classes} if 'num_classes' in fields[0] | fields[1] else {}
-  for name, value in {'resolution': resolution, **classes, **options}.items():
-    value = (
-      jnp.dtype(value)
-      if name == 'dtype'
-      else tuple(np.atleast_1d(value))
-      if name == 'attention'
-      else value
-    )
-    own = name.removeprefix('discriminator_')
-    if name in game - {'num_classes'} and name not in fields[0]:
-      rest[name] = value
-    elif name != own and own in fields[1]:
-      given[1][own] = value
-    elif any(name in f for f in fields):
-      for options_of, f in zip(given, fields):
-        if name in f:
-          options_of.setdefault(name, value)
-    else:
-      known = {f'game.{option}' for option in game | fields[0] | fields[1]}
-      raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
-  networks = generator(**given[0]), discriminator(**given[1])
-  made = adversarial(*networks, dim_z=networks[0].dim_z, num_classes=num_classes, **rest)
-  return made._replace(conditional=conditional)

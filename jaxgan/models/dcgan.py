@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.games import Game
-from jaxgan.games.adversarial import from_networks
+from jaxgan.games.networks import from_networks
 from jaxgan.nn.batch_norm import BatchNorm
 from jaxgan.nn.precision import widen
 from jaxgan.nn.spectral_norm import SNConv, SNConvTranspose, SNDense

@@ -9,7 +9,8 @@ from flax import linen as nn
 
 from jaxgan import losses, models, train_step
 from jaxgan.config import ConfigError
-from jaxgan.games.adversarial import adversarial, from_networks
+from jaxgan.games.adversarial import adversarial
+from jaxgan.games.networks import from_networks
 from jaxgan.nn.batch_norm import BatchNorm
 from jaxgan.nn.spectral_norm import SNDense, power_iteration
 from jaxgan.train_state import TrainState

@@ -1,0 +1,58 @@
+"""AC-GAN: the discriminator names the class as well, and the generator is made to obey.
+
+Paper: Odena, Olah, Shlens 2016, "Conditional Image Synthesis with Auxiliary Classifier GANs", arXiv 1610.09585.
+
+  python -m jaxgan.main --config=configs/acgan.py              pixel faces, nine hair shades, comes with the package
+  python -m jaxgan.main --config=configs/acgan.py:cifar10      the paper's second data set
+
+| variant | hardware, time | score |
+|---|---|---|
+| pixel faces | @TIME@ | @SCORE@ |
+| cifar10 | one GPU; not run here | none measured |
+
+--config.game.head=twin_auxiliary_classifier (TAC-GAN) and adc (ADC-GAN) are its two later forms.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'cifar10')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/acgan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'sngan'
+  config.game.update(loss='non_saturating', channels=64, dim_z=100, head='auxiliary_classifier')
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'game': {'channels': 4}}
+  {'': pixel_faces, 'cifar10': cifar10}[variant](config)
+  return config
+
+
+def pixel_faces(config: ConfigDict) -> None:
+  """The embedded default: 16x16, a quarter of the width, two critic steps."""
+  config.data.update(name='pixel_faces', batch_size=64)
+  config.game.update(loss='hinge', channels=16)
+  config.updates.discriminator = 2
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}
+  config.total_steps = 1800
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 300}, 'class_score': {'every': 600}}
+  config.checkpoint.best = 'class_accuracy'
+
+
+def cifar10(config: ConfigDict) -> None:
+  """CIFAR-10 with the paper's Adam; its own networks are plain convolutions, these are residual."""
+  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
+  config.total_steps = 100000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

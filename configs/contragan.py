@@ -1,0 +1,59 @@
+"""ContraGAN: embeddings near those of their class, by contrast with the others in the batch.
+
+Paper: Kang & Park 2020, "ContraGAN: Contrastive Learning for Conditional Image Generation", arXiv 2006.12681.
+
+  python -m jaxgan.main --config=configs/contragan.py              pixel faces, nine hair shades, comes with the package
+  python -m jaxgan.main --config=configs/contragan.py:cifar10      the paper's recipe
+
+| variant | hardware, time | score |
+|---|---|---|
+| pixel faces | @TIME@ | @SCORE@ |
+| cifar10 | one GPU; not run here | none measured |
+
+The 2C loss sees the whole batch: large batches help.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'cifar10')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/contragan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'sngan'
+  config.game.update(loss='hinge', channels=64, dim_z=128, spectral=True, head='contrastive')
+  config.updates = {'discriminator': 5, 'generator': 1}
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'game': {'channels': 4}}
+  {'': pixel_faces, 'cifar10': cifar10}[variant](config)
+  return config
+
+
+def pixel_faces(config: ConfigDict) -> None:
+  """The embedded default: 16x16, a quarter of the width, two critic steps."""
+  config.data.update(name='pixel_faces', batch_size=64)
+  config.game.update(channels=16, embed_dim=128)
+  config.updates.discriminator = 2
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}
+  config.total_steps = 1800
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 300}, 'class_score': {'every': 600}}
+  config.checkpoint.best = 'class_accuracy'
+
+
+def cifar10(config: ConfigDict) -> None:
+  """CIFAR-10: five critic steps, Adam 2e-4 with beta1 0.5, temperature 1."""
+  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
+  config.total_steps = 100000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

@@ -1,0 +1,55 @@
+"""DRAGAN: the gradient penalty around real pictures, against sharp gradients there and collapse.
+
+Paper: Kodali et al. 2017, "On Convergence and Stability of GANs", arXiv 1705.07215.
+
+  python -m jaxgan.main --config=configs/dragan.py              pixel faces, comes with the package
+  python -m jaxgan.main --config=configs/dragan.py:celeb_a      photographs of faces
+
+| variant | hardware, time | score |
+|---|---|---|
+| pixel faces | @TIME@ | @SCORE@ |
+| celeb_a | one GPU; not run here | none measured |
+
+The loss is the non-saturating one: the penalty and the loss are independent choices.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'celeb_a')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/dragan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'dcgan'
+  config.game.update(loss='non_saturating', channels=64, dim_z=100, discriminator_norm='none')
+  config.game.discriminator_penalties = {'dragan': {'weight': 10.0}}
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'game': {'channels': 4}}
+  {'': pixel_faces, 'celeb_a': celeb_a}[variant](config)
+  return config
+
+
+def pixel_faces(config: ConfigDict) -> None:
+  """The embedded default: 16x16."""
+  config.data.update(name='pixel_faces', batch_size=64)
+  config.total_steps = 4000
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 666}, 'class_score': {'every': 1333}}
+  config.checkpoint.best = 'recall'
+
+
+def celeb_a(config: ConfigDict) -> None:
+  """CelebA at 64x64."""
+  config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=64, label='none')
+  config.total_steps = 100000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

@@ -1,0 +1,55 @@
+"""GAN: the first one, two multilayer perceptrons.
+
+Paper: Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv 1406.2661.
+
+  python -m jaxgan.main --config=configs/gan.py            a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/gan.py:mnist      the paper's digits
+
+| variant | hardware, time | score |
+|---|---|---|
+| fashion | @TIME@ | @SCORE@ |
+| mnist | one GPU; not run here | none measured |
+
+The generator's loss is the non-saturating one, as the paper trains it; --config.game.loss=minimax is the game
+of its theorems.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'mnist')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/gan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'gan'
+  config.game.update(loss='non_saturating', dim_z=100)
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'game': {'hidden': 16}}
+  {'': fashion, 'mnist': mnist}[variant](config)
+  return config
+
+
+def fashion(config: ConfigDict) -> None:
+  """The embedded default: 28x28."""
+  config.data.update(name='fashion_mnist_10k', batch_size=64)
+  config.total_steps = 15000
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 2500}, 'class_score': {'every': 5000}}
+  config.checkpoint.best = 'recall'
+
+
+def mnist(config: ConfigDict) -> None:
+  """MNIST, 28x28, labels unused."""
+  config.data.update(source='tfds', name='mnist', resolution=28, batch_size=100)
+  config.total_steps = 50000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

@@ -1,0 +1,61 @@
+"""InfoGAN: codes in the latent that can be read from the picture, found without labels.
+
+Paper: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning by Information Maximizing GANs", arXiv 1606.03657.
+
+  python -m jaxgan.main --config=configs/infogan.py            a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/infogan.py:mnist      the paper's digits
+
+| variant | hardware, time | score |
+|---|---|---|
+| fashion | @TIME@ | @SCORE@ |
+| mnist | one GPU; not run here | none measured |
+
+One categorical code of ten values and two continuous ones, as in the paper; labels are never used.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'mnist')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/infogan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'sngan'
+  config.game.update(loss='hinge', channels=32, dim_z=62, condition='none', head='info')
+  config.game.update(info_discrete=1, info_categories=10, info_continuous=2)
+  config.game.objectives = {'info': {'discrete': 1.0, 'continuous': 0.1}}
+  for player, rate in (('generator', 1e-3), ('discriminator', 2e-4)):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': rate, 'b1': 0.5}
+  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  {'': fashion, 'mnist': mnist}[variant](config)
+  return config
+
+
+def fashion(config: ConfigDict) -> None:
+  """The embedded default: 32x32, narrow."""
+  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
+  config.data.update(resolution=16, crop='center')
+  config.game.channels = 16
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}
+  config.total_steps = 2400
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 400}, 'class_score': {'every': 800}}
+  config.checkpoint.best = 'recall'
+
+
+def mnist(config: ConfigDict) -> None:
+  """MNIST at 32x32; 1e-3 for the generator, 2e-4 for the discriminator."""
+  config.data.update(source='tfds', name='mnist', resolution=32, batch_size=100)
+  config.total_steps = 50000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.data.crop = 'pad'
+  config.smoke.data.update(source='embedded', name='pixel_faces')

@@ -1,0 +1,55 @@
+"""LSGAN: least squares instead of cross entropy, which pulls fakes that are right already too.
+
+Paper: Mao et al. 2016, "Least Squares Generative Adversarial Networks", arXiv 1611.04076.
+
+  python -m jaxgan.main --config=configs/lsgan.py           a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/lsgan.py:lsun      the paper's: LSUN bedrooms
+
+| variant | hardware, time | score |
+|---|---|---|
+| fashion | @TIME@ | @SCORE@ |
+| lsun | one GPU; not run here | none measured |
+
+Labels a = 0, b = c = 1, equation 9 of the paper.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'lsun')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/lsgan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'dcgan'
+  config.game.update(loss='least_squares', channels=64, dim_z=100)
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  {'': fashion, 'lsun': lsun}[variant](config)
+  return config
+
+
+def fashion(config: ConfigDict) -> None:
+  """The embedded default: 32x32, narrower networks."""
+  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
+  config.game.channels = 32
+  config.total_steps = 3000
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 500}, 'class_score': {'every': 1000}}
+  config.checkpoint.best = 'recall'
+
+
+def lsun(config: ConfigDict) -> None:
+  """The paper's data with its Adam (beta1 0.5)."""
+  config.data.update(source='tfds', name='lsun/bedroom', resolution=64, batch_size=64, label='none')
+  config.total_steps = 200000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data.update(source='embedded', name='pixel_faces')

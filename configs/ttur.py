@@ -1,0 +1,57 @@
+"""Two time scales: a learning rate of its own for each player, so that the discriminator keeps up.
+
+Paper: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv 1706.08500.
+
+  python -m jaxgan.main --config=configs/ttur.py              a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/ttur.py:celeb_a      the paper's: DCGAN on photographs of faces
+
+| variant | hardware, time | score |
+|---|---|---|
+| fashion | @TIME@ | @SCORE@ |
+| celeb_a | one GPU; not run here | none measured |
+
+Two optimiser sections are all it takes, in any config.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'celeb_a')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/ttur.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'dcgan'
+  config.game.update(loss='non_saturating', channels=64, dim_z=100)
+  for player, rate in (('generator', 5e-4), ('discriminator', 1e-5)):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': rate, 'b1': 0.5}
+  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  {'': fashion, 'celeb_a': celeb_a}[variant](config)
+  return config
+
+
+def fashion(config: ConfigDict) -> None:
+  """The embedded default: 32x32, narrower networks; here the discriminator is the faster one."""
+  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
+  config.game.channels = 32
+  config.optimizer.generator.learning_rate = 2e-4
+  config.optimizer.discriminator.learning_rate = 6e-4
+  config.total_steps = 3000
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 500}, 'class_score': {'every': 1000}}
+  config.checkpoint.best = 'recall'
+
+
+def celeb_a(config: ConfigDict) -> None:
+  """CelebA at 64x64: 5e-4 for the generator, 1e-5 for the discriminator."""
+  config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=64, label='none')
+  config.total_steps = 225000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data.update(source='embedded', name='pixel_faces')

@@ -1,0 +1,57 @@
+"""Unrolled GAN: the generator answers the discriminator as it will be some updates on.
+
+Paper: Metz et al. 2016, "Unrolled Generative Adversarial Networks", arXiv 1611.02163.
+
+  python -m jaxgan.main --config=configs/unrolled_gan.py              a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/unrolled_gan.py:cifar10      photographs of ten kinds
+
+| variant | hardware, time | score |
+|---|---|---|
+| fashion | @TIME@ | @SCORE@ |
+| cifar10 | one GPU; not run here | none measured |
+
+The gradient runs through every inner update. A step costs as much as so many more discriminator steps.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'cifar10')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/unrolled_gan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'dcgan'
+  config.game.update(loss='non_saturating', channels=64, dim_z=100)
+  config.game.unroll = {'steps': 5, 'learning_rate': 2e-4, 'optimizer': 'adam', 'b1': 0.5}
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4, 'unroll': {'steps': 2}}}
+  {'': fashion, 'cifar10': cifar10}[variant](config)
+  return config
+
+
+def fashion(config: ConfigDict) -> None:
+  """The embedded default: narrow networks, 16x16."""
+  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
+  config.data.update(resolution=16, crop='center')
+  config.game.channels = 32
+  config.total_steps = 2000
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 333}, 'class_score': {'every': 666}}
+  config.checkpoint.best = 'recall'
+
+
+def cifar10(config: ConfigDict) -> None:
+  """CIFAR-10 with five steps."""
+  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64)
+  config.total_steps = 100000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data.update(source='embedded', name='pixel_faces')

@@ -1,0 +1,59 @@
+"""WGAN-GP: a critic held to gradient norm 1 between real and fake.
+
+Paper: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", arXiv 1704.00028.
+
+  python -m jaxgan.main --config=configs/wgan_gp.py              pixel faces, comes with the package
+  python -m jaxgan.main --config=configs/wgan_gp.py:cifar10      the paper's recipe
+
+| variant | hardware, time | score |
+|---|---|---|
+| pixel faces | @TIME@ | @SCORE@ |
+| cifar10 | one GPU; not run here | none measured |
+
+The critic has no batch normalisation, since its gradient at a sample must be that sample's own.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxgan import config as configs
+
+VARIANTS = ('', 'cifar10')
+
+
+def get_config(variant: str = '') -> ConfigDict:
+  """The config of a variant; '' is the embedded default."""
+  if variant not in VARIANTS:
+    raise configs.ConfigError(
+      f'configs/wgan_gp.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
+    )
+  config = configs.base()
+  config.model = 'dcgan'
+  config.game.update(loss='wasserstein', channels=64, dim_z=128, discriminator_norm='none')
+  config.game.discriminator_penalties = {'gradient_penalty': {'weight': 10.0}}
+  config.updates = {'discriminator': 5, 'generator': 1}
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-4, 'b1': 0.0, 'b2': 0.9}
+  config.smoke = {'game': {'channels': 4}}
+  {'': pixel_faces, 'cifar10': cifar10}[variant](config)
+  return config
+
+
+def pixel_faces(config: ConfigDict) -> None:
+  """The embedded default: 16x16, a learning rate for a short run."""
+  config.data.update(name='pixel_faces', batch_size=64)
+  config.game.channels = 64
+  for player in config.optimizer.values():
+    player.learning_rate = 4e-4
+  config.total_steps = 1500
+  config.ema.decay = 0.99
+  config.evaluators = {'samples': {'every': 250}, 'class_score': {'every': 500}}
+  config.checkpoint.best = 'recall'
+
+
+def cifar10(config: ConfigDict) -> None:
+  """CIFAR-10 with the paper's Adam; its residual networks are --config.model=sngan's, without spectral norm."""
+  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
+  config.total_steps = 200000
+  config.log.every, config.checkpoint.every = 100, 2000
+  config.evaluators = {'samples': {'every': 1000}}
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

@@ -1,0 +1,123 @@
+"""From two network classes and one flat set of options to the adversarial game of the two."""
+
+import dataclasses
+import inspect
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from jaxgan.config import nearest
+from jaxgan.games import Game
+from jaxgan.games.adversarial import adversarial
+from jaxgan.games.conditioning import (
+  CONDITIONINGS,
+  Codes,
+  LabelledDiscriminator,
+  LabelledGenerator,
+)
+from jaxgan.games.objectives import OBJECTIVES
+
+
+def from_networks(
+  generator: type[nn.Module],
+  discriminator: type[nn.Module],
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  *,
+  conditioning: str = '',
+  label_dim: int = 32,
+  **options: Any,
+) -> Game:
+  """The adversarial game of two network classes and one flat set of options.
+
+  Args:
+    generator, discriminator: Linen classes with the field `resolution`, and `num_classes` if they
+      take notice of the labels; the generator also with `dim_z` and `image_channels`.
+    image_shape: (resolution, resolution, channels) of the data.
+    num_classes: of the data; 0 is unconditional.
+    conditioning: '' leaves labels to the networks; 'concatenation' puts them one-hot, 'embedding' as
+      learned vectors of `label_dim` entries (maps in the discriminator) beside the networks' inputs,
+      see `jaxgan.games.conditioning`.
+    label_dim: size of the generator's embedding.
+    **options: fields of the networks, given to both where both have them; `discriminator_NAME`
+      is the discriminator's alone. Everything else is an argument of `adversarial`. dtype is
+      'float32' or 'bfloat16'.
+
+  Raises:
+    ValueError: images that are not square, an option that nobody has, or labels that are asked for
+      and that the data do not have.
+  """
+  resolution, width, channels = image_shape
+  if width != resolution:
+    raise ValueError(f'images of {resolution}x{width}; expected squares: set data.resolution')
+  if conditioning not in CONDITIONINGS:
+    raise ValueError(f'game.conditioning={conditioning!r}; {nearest(conditioning, CONDITIONINGS)}')
+  if conditioning and num_classes < 2:
+    raise ValueError(
+      f'game.conditioning={conditioning!r} needs labels; the data have none: give data.label'
+    )
+  fields = [
+    {f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)
+  ]
+  game = {
+    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
+  }
+  given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
+  rest: dict[str, Any] = {}
+  sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
+  for size in np.atleast_1d(np.asarray(options.get('attention', ()), int)):
+    if size not in sizes:
+      raise ValueError(
+        f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
+      )
+  conditional = bool(conditioning) or 'num_classes' in fields[0]
+  classes = (
+    {'num_classes': 0 if conditioning else num_classes}
+    if 'num_classes' in fields[0] | fields[1]
+    else {}
+  )
+  for name, value in {'resolution': resolution, **classes, **options}.items():
+    value = (
+      jnp.dtype(value)
+      if name == 'dtype'
+      else tuple(np.atleast_1d(value))
+      if name == 'attention'
+      else value
+    )
+    own = name.removeprefix('discriminator_')
+    if name in game - {'num_classes'} and name not in fields[0]:
+      rest[name] = value
+    elif name != own and own in fields[1]:
+      given[1][own] = value
+    elif any(name in f for f in fields):
+      for options_of, f in zip(given, fields):
+        if name in f:
+          options_of.setdefault(name, value)
+    else:
+      known = {
+        f'game.{option}' for option in {'conditioning', 'label_dim'} | game | fields[0] | fields[1]
+      }
+      raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
+  head = given[1].get('head', '')
+  if head in OBJECTIVES and head != 'info':
+    rest.setdefault('objectives', {head: {}})
+  count = lambda name: options.get(f'info_{name}', 0)
+  codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
+  if codes.size:
+    rest |= {'codes': codes._asdict(), 'objectives': {'info': {}, **rest.get('objectives', {})}}
+  dim_z = given[0].get('dim_z', generator.dim_z) + codes.size
+  networks: list[nn.Module] = [generator(**given[0]), discriminator(**given[1])]
+  if 'info_discrete' not in fields[0]:  # codes are nothing special to it
+    networks[0] = networks[0].clone(dim_z=dim_z)
+  if conditioning:
+    size = 0 if conditioning == 'concatenation' else label_dim
+    networks = [
+      LabelledGenerator(
+        networks[0].clone(dim_z=networks[0].dim_z + (size or num_classes)), num_classes, size
+      ),
+      LabelledDiscriminator(networks[1], num_classes, size),
+    ]
+  made = adversarial(*networks, dim_z=dim_z, num_classes=num_classes, **rest)
+  return made._replace(conditional=conditional)
