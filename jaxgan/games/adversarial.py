@@ -120,7 +120,7 @@ def adversarial(
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661.
   """
-  loss_d, loss_g = losses.pair(loss)
+  adversary = losses.pair(loss)
   draw = latents.sampler(latent)
   check_penalties('generator', generator_penalties or {})
   check_penalties('discriminator', discriminator_penalties or {})
@@ -182,22 +182,23 @@ def adversarial(
       key=jax.random.fold_in(key, 5),
     )
     metrics |= {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
-    return loss_d(real_logits, fake_logits).mean() + penalty, Aux(metrics, {'discriminator': new})
+    value = adversary.discriminator(real_logits, fake_logits).mean()
+    return value + penalty, Aux(metrics, {'discriminator': new})
 
   def generator_loss(params, players, batch, key, step):
     z, label = conditions(key, batch['image'].shape[0])
     variables = {**players['generator'], 'params': params}
     fake, new = run(generator, variables, z, label, train=True, key=jax.random.fold_in(key, 3))
-    logits, _ = run(
-      discriminator,
-      players['discriminator'],
-      fake,
-      label,
-      train=True,
-      key=jax.random.fold_in(key, 4),
-    )
+    judged = players['discriminator'], jax.random.fold_in(key, 4)
+    real_logits = None
+    if adversary.needs_real:
+      real = batch['image'], batch['label']
+      (real_logits, logits), _ = judge(judged[0], real, (fake, label), judged[1])
+    else:
+      logits, _ = run(discriminator, judged[0], fake, label, train=True, key=judged[1])
     penalty, metrics = penalise(generator_penalties or {}, step, params=params)
-    return loss_g(logits).mean() + penalty, Aux(metrics, {'generator': new})
+    value = adversary.generator(real_logits, logits).mean()
+    return value + penalty, Aux(metrics, {'generator': new})
 
   def latent_of(players, key, *, n, truncation=0.0, convention='scaled'):
     """n latents; truncation 0 draws from the latent of training."""
