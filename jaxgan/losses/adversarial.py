@@ -4,12 +4,10 @@ Every function takes logits (the discriminator's raw outputs; large means real),
 the loss of each example, float32 [B], to be minimised. Means and weights are the caller's business.
 """
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
-Loss = Callable[..., jax.Array]
+from jaxgan.losses import inputs
 
 
 def minimax_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
@@ -27,7 +25,7 @@ def minimax_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1.
   """
-  real, fake = _logits(real, fake)
+  real, fake = inputs.logits(real, fake)
   return jax.nn.softplus(-real) + jax.nn.softplus(fake)
 
 
@@ -42,7 +40,7 @@ def minimax_generator(fake: jax.Array) -> jax.Array:
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661, equation 1.
   """
-  (fake,) = _logits(fake)
+  (fake,) = inputs.logits(fake)
   return -jax.nn.softplus(fake)
 
 
@@ -62,8 +60,13 @@ def non_saturating_generator(fake: jax.Array) -> jax.Array:
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661, section 3.
   """
-  (fake,) = _logits(fake)
+  (fake,) = inputs.logits(fake)
   return jax.nn.softplus(-fake)
+
+
+# StyleGAN's name for it (Karras et al. 2018, arXiv 1812.04948)
+logistic_discriminator = non_saturating_discriminator
+logistic_generator = non_saturating_generator
 
 
 def least_squares_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
@@ -81,7 +84,7 @@ def least_squares_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
 
   Source: Mao et al. 2016, arXiv 1611.04076, equation 9.
   """
-  real, fake = _logits(real, fake)
+  real, fake = inputs.logits(real, fake)
   return 0.5 * (jnp.square(real - 1) + jnp.square(fake))
 
 
@@ -96,7 +99,7 @@ def least_squares_generator(fake: jax.Array) -> jax.Array:
 
   Source: Mao et al. 2016, arXiv 1611.04076, equation 9.
   """
-  (fake,) = _logits(fake)
+  (fake,) = inputs.logits(fake)
   return 0.5 * jnp.square(fake - 1)
 
 
@@ -115,7 +118,7 @@ def hinge_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
 
   Source: Lim & Ye 2017, arXiv 1705.02894; Tran et al. 2017, arXiv 1702.08896.
   """
-  real, fake = _logits(real, fake)
+  real, fake = inputs.logits(real, fake)
   return jax.nn.relu(1 - real) + jax.nn.relu(1 + fake)
 
 
@@ -130,7 +133,7 @@ def hinge_generator(fake: jax.Array) -> jax.Array:
 
   Source: Lim & Ye 2017, arXiv 1705.02894.
   """
-  (fake,) = _logits(fake)
+  (fake,) = inputs.logits(fake)
   return -fake
 
 
@@ -149,7 +152,7 @@ def wasserstein_discriminator(real: jax.Array, fake: jax.Array) -> jax.Array:
 
   Source: Arjovsky, Chintala, Bottou 2017, arXiv 1701.07875.
   """
-  real, fake = _logits(real, fake)
+  real, fake = inputs.logits(real, fake)
   return fake - real
 
 
@@ -164,35 +167,5 @@ def wasserstein_generator(fake: jax.Array) -> jax.Array:
 
   Source: Arjovsky, Chintala, Bottou 2017, arXiv 1701.07875.
   """
-  (fake,) = _logits(fake)
+  (fake,) = inputs.logits(fake)
   return -fake
-
-
-PAIRS: dict[str, tuple[Loss, Loss]] = {
-  'minimax': (minimax_discriminator, minimax_generator),
-  'non_saturating': (non_saturating_discriminator, non_saturating_generator),
-  'least_squares': (least_squares_discriminator, least_squares_generator),
-  'hinge': (hinge_discriminator, hinge_generator),
-  'wasserstein': (wasserstein_discriminator, wasserstein_generator),
-}
-
-
-def pair(name: str) -> tuple[Loss, Loss]:
-  """(discriminator loss (real, fake) -> [B], generator loss (fake) -> [B]) of that name.
-
-  Raises:
-    ValueError: there is none; the message lists those that exist.
-  """
-  if name not in PAIRS:
-    raise ValueError(f'unknown loss {name!r}; expected one of {", ".join(PAIRS)}')
-  return PAIRS[name]
-
-
-def _logits(*logits: jax.Array) -> list[jax.Array]:
-  """The logits as float32, once they are known to be [B] and alike: [B, 1] would broadcast to [B, B]."""
-  shapes = [jnp.shape(x) for x in logits]
-  if len(set(shapes)) > 1 or len(shapes[0]) != 1:
-    raise ValueError(
-      f'logits of shape {" and ".join(map(str, shapes))}; expected [batch], all alike'
-    )
-  return [jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32)) for x in logits]

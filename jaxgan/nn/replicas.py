@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 AXIS = 'replicas'
 
@@ -24,6 +25,17 @@ def size() -> int:
 def mean(tree: Any) -> Any:
   """Mean of every leaf over the replicas; the tree itself outside pmap."""
   return jax.lax.pmean(tree, AXIS) if size() > 1 else tree
+
+
+def gather(x: jax.Array) -> jax.Array:
+  """The batches of all replicas, [B, ...] -> [replicas * B, ...]; the array itself outside pmap."""
+  return jax.lax.all_gather(x, AXIS, tiled=True) if size() > 1 else x
+
+
+def rows(n: int) -> jax.Array:
+  """Where the n rows of this replica stand in what `gather` gives, int [n]; 0 to n - 1 outside pmap."""
+  first = jax.lax.axis_index(AXIS) * n if size() > 1 else 0
+  return first + jnp.arange(n)
 
 
 def draw(

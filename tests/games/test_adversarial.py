@@ -219,7 +219,7 @@ def test_penalties_judge_reals_and_fakes_with_their_own_labels():
 @pytest.mark.parametrize(
   'options, says',
   [
-    ({'loss': 'hing'}, "unknown loss 'hing'; expected one of .*hinge"),
+    ({'loss': 'hing'}, "unknown loss 'hing'; did you mean 'hinge'\\?"),
     ({'latent': 'gaussian'}, "unknown latent 'gaussian'; expected one of normal"),
     ({'discriminator_penalties': {'r3': {}}}, "unknown penalty 'r3'; expected one of .*r1, r2"),
     ({'discriminator_penalties': {'r1': {'gama': 1.0}}}, "'r1' has no option 'gama'; .*gamma, every"),
