@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from jaxgan.errors import UserError
@@ -48,12 +50,38 @@ def learning_rate(
   )
 
 
+def clip_weights(bound: float) -> optax.GradientTransformation:
+  """Updates after which every parameter p lies in [-bound, bound]: u -> clip(p + u) - p.
+
+  The last transformation of a chain. It holds to the last bit: where rounding would carry p + u
+  over the bound, u is the next smaller float.
+
+  Source: Arjovsky, Chintala, Bottou 2017, arXiv 1701.07875, algorithm 1.
+  """
+
+  def clipped(update, param):
+    update = jnp.clip(param + update, -bound, bound).astype(param.dtype) - param
+    after = param + update
+    nearer = jnp.nextafter(update, -jnp.sign(after) * jnp.inf)
+    return jnp.where(jnp.abs(after) > bound, nearer, update)
+
+  def update(updates, state, params=None):
+    if params is None:
+      raise OptimizerError(
+        'clip_weights got no parameters; expected tx.update(grads, state, params)'
+      )
+    return jax.tree.map(clipped, updates, params), state
+
+  return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
 def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.GradientTransformation:
   """The optax transformation that a config section describes.
 
   Args:
     spec: `name`, `learning_rate`, optionally `schedule`, `warmup`, `hold`, `clip` (global gradient
-      norm, 0 = off); everything else goes to the optax optimiser of that name (b1, b2, eps, ...).
+      norm, 0 = off), `clip_weights` (bound on every parameter after each update, as in WGAN, 0 = off);
+      everything else goes to the optax optimiser of that name (b1, b2, eps, decay, ...).
     total_updates: updates in the whole run, where decay schedules end.
 
   Raises:
@@ -61,9 +89,10 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   """
   options = dict(spec)
   name, clip = options.pop('name', 'adam'), options.pop('clip', 0.0)
+  bound = options.pop('clip_weights', 0.0)
   if 'learning_rate' not in options:
     raise OptimizerError(f'optimizer {name!r} has no learning_rate; give one, such as 2e-4')
-  for option in ('learning_rate', 'warmup', 'hold', 'clip'):
+  for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights'):
     if not spec.get(option, 0) >= 0:
       raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
   rate = learning_rate(
@@ -83,4 +112,6 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
         f'optimizer {name!r} has no option {option!r}; expected some of {", ".join(accepted)}'
       )
   tx = make(rate, **options)
-  return optax.chain(optax.clip_by_global_norm(clip), tx) if clip else tx
+  before = [optax.clip_by_global_norm(clip)] if clip else []
+  after = [clip_weights(bound)] if bound else []
+  return optax.chain(*before, tx, *after) if before or after else tx

@@ -1,5 +1,6 @@
 """Latent samplers, alike for every device layout, and the truncation trick in its two conventions."""
 
+import difflib
 from collections.abc import Callable
 
 import jax
@@ -15,6 +16,40 @@ def normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 def uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   """z ~ U[-1, 1), float32 of the given shape, batch first."""
   return replicas.draw(jax.random.uniform, key, shape, minval=-1.0, maxval=1.0)
+
+
+def bernoulli(key: jax.Array, shape: tuple[int, ...], p: float = 0.5) -> jax.Array:
+  """z of zeros and ones, each 1 with probability p; float32 of the given shape, batch first.
+
+  Raises:
+    ValueError: p is no probability.
+  """
+  if not 0 <= p <= 1:
+    raise ValueError(f'p={p}; expected a probability, 0 to 1')
+  return replicas.draw(_bernoulli, key, shape, p)
+
+
+def _bernoulli(key: jax.Array, shape: tuple[int, ...], p: float) -> jax.Array:
+  return jax.random.bernoulli(key, p, shape).astype(float)  # the default float, as the others
+
+
+def categorical(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """One of shape[-1] classes, uniformly, as a one-hot vector along the last axis.
+
+  Args:
+    key: PRNG key.
+    shape: batch first, classes last: (B, classes) or (B, variables, classes).
+
+  Returns:
+    float32 array of the given shape.
+
+  Raises:
+    ValueError: fewer than two axes.
+  """
+  if len(shape) < 2:
+    raise ValueError(f'shape={shape}; expected (batch, ..., classes)')
+  classes = replicas.draw(jax.random.randint, key, shape[:-1], minval=0, maxval=shape[-1])
+  return jax.nn.one_hot(classes, shape[-1])
 
 
 def truncated_normal(
@@ -61,9 +96,17 @@ def sampler(name: str) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
   """The latent sampler of that name.
 
   Raises:
-    ValueError: there is none; the message lists those that exist.
+    ValueError: there is none; the message lists those that exist and names the nearest.
   """
-  known = {'normal': normal, 'uniform': uniform, 'truncated_normal': truncated_normal}
+  known = {
+    'normal': normal,
+    'uniform': uniform,
+    'truncated_normal': truncated_normal,
+    'bernoulli': bernoulli,
+    'categorical': categorical,
+  }
   if name not in known:
-    raise ValueError(f'unknown latent {name!r}; expected one of {", ".join(known)}')
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f'; did you mean {near[0]!r}?' if near else ''
+    raise ValueError(f'unknown latent {name!r}; expected one of {", ".join(known)}{hint}')
   return known[name]
