@@ -81,8 +81,8 @@ def images(x):
   return np.transpose(x, (0, 2, 3, 1))
 
 
-def close(ours, theirs):
-  np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+def close(ours, theirs, atol=1e-5):
+  np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=atol)
 
 
 def path_of(name, blocks, first, contrastive):
@@ -181,15 +181,28 @@ class Case:
     ours = flat(tree if collection is None else {collection: tree})
     theirs = self.leaves(group)
     for path, x in theirs.items():
-      close(ours[path], x)
+      if group == 'gradD' and self.normalised_away(path):
+        assert max(np.abs(ours[path]).max(), np.abs(x).max()) < 5e-5, path
+      else:
+        # Gradients reach 3,000; their small entries are what is left of large terms, and even against
+        # ours in float64 theirs (float32) are 2e-5 off. So 1e-5, or 1e-6 of the leaf's largest entry.
+        scale = np.abs(x).max() if group.startswith('grad') else 0
+        close(ours[path], x, atol=max(1e-5, 1e-6 * scale))
     return len(theirs)
+
+  def normalised_away(self, path):
+    """Whether the gradient is 0 but for rounding: biases that a batch norm takes out again."""
+    behind = path[1:] in {('block_0', name, 'bias') for name in ('conv2', 'shortcut')}
+    return self.discriminator.norm == 'batch' and (behind or path[2:] == ('conv1', 'bias'))
 
   def check_heads(self, output, group):
     output = output if isinstance(output, dict) else {'logits': output}
     theirs = {k.removeprefix(f'{group}/') for k in self.numbers if k.startswith(f'{group}/')}
     assert theirs == {HEADS[name] for name in output}
     for name, x in output.items():
-      close(jnp.exp(x) if name == 'info_log_variance' else x, self.numbers[f'{group}/{HEADS[name]}'])
+      close(
+        jnp.exp(x) if name == 'info_log_variance' else x, self.numbers[f'{group}/{HEADS[name]}']
+      )
 
   def loss(self, output):
     """What the recorded gradients are those of."""
