@@ -16,6 +16,7 @@ from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
+from jaxgan.nn.heads import head
 from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.resample import average_pool, upsample
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
@@ -241,9 +242,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-  """Images and labels to logits: a residual network with a projection of the class.
+  """Images and labels to logits: a residual network, with a projection of the class by default.
 
-  logit = linear(h) + embed(y) . h, with h the sum over the last feature map.
+  logit = linear(h) + embed(y) . h, with h the sum over the last feature map; other heads by choice.
 
   Attributes:
     resolution: 16, 32, 64, 128, 256 or 512.
@@ -253,6 +254,8 @@ class Discriminator(nn.Module):
     attention_blocks: numbers of the blocks instead, for checkpoints that have them elsewhere.
     wide: the hidden width of a block is that of its output (BigGAN), not of its input (SN-GAN).
     outputs: size of the linear layer, 1 but for other uses.
+    head: kind of the last layers, see `jaxgan.nn.heads`; '' is 'projection' where there are classes.
+    embed_dim, normalize, info_discrete, info_categories, info_continuous: of the head.
     activation, spectral, num_svs, num_itrs, sn_eps, kernel_init, dtype, remat: as in `Generator`.
   """
 
@@ -263,6 +266,12 @@ class Discriminator(nn.Module):
   attention_blocks: tuple[int, ...] | None = None
   wide: bool = True
   outputs: int = 1
+  head: str = ''
+  embed_dim: int = 512
+  normalize: bool | None = None
+  info_discrete: int = 0
+  info_categories: int = 10
+  info_continuous: int = 0
   activation: Callable[[jax.Array], jax.Array] = nn.relu
   spectral: bool = True
   num_svs: int = 1
@@ -273,7 +282,9 @@ class Discriminator(nn.Module):
   remat: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, labels: jax.Array, train: bool = False
+  ) -> jax.Array | dict[str, jax.Array]:
     """Logits, larger for real.
 
     Args:
@@ -282,7 +293,7 @@ class Discriminator(nn.Module):
       train: store the new spectral vectors where that collection is mutable.
 
     Returns:
-      float32 [B] ([B, outputs] where that is not 1).
+      float32 [B] ([B, outputs] where that is not 1), or what else the head has to say.
     """
     widths, downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
     spectral: dict[str, Any] = {
@@ -311,15 +322,10 @@ class Discriminator(nn.Module):
       here = size in self.attention if self.attention_blocks is None else i in self.attention_blocks
       if here:
         h = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(h, train)
-    h = widen(self.activation(h)).sum((1, 2))
-    spectral['dtype'] = wide(self.dtype)
-    logits = SNDense(features=self.outputs, **spectral, name='linear')(h, train)
-    if self.num_classes:
-      embed = SNEmbed(
-        num_embeddings=self.num_classes, features=h.shape[-1], **spectral, name='embed'
-      )
-      logits = logits + (embed(labels, train) * h).sum(-1, keepdims=True)
-    return logits[:, 0] if self.outputs == 1 else logits
+    options = {'positions': h.shape[1] * h.shape[2], 'outputs': self.outputs, 'dtype': self.dtype}
+    return head(self, self.head, **options, **spectral)(
+      widen(self.activation(h)).sum((1, 2)), labels, train
+    )
 
 
 def _widths(table: dict[int, Any], resolution: int) -> Any:

@@ -17,6 +17,7 @@ from flax import linen as nn
 from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
 from jaxgan.nn.batch_norm import BatchNorm
+from jaxgan.nn.heads import head
 from jaxgan.nn.precision import widen
 from jaxgan.nn.spectral_norm import SNConv, SNConvTranspose, SNDense
 
@@ -83,18 +84,28 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-  """Images [B, H, W, C] -> logits [B], larger for real; takes no notice of labels.
+  """Images [B, H, W, C] -> logits [B], larger for real; only some heads take notice of labels.
 
   Attributes:
     resolution: a power of two from 8 on.
     channels: width of the first layer; each one after it is twice as wide.
     slope: of the leaky ReLU for negative values.
+    num_classes: for heads that take notice of them.
+    head: kind of the last layers, see `jaxgan.nn.heads`; they see the last feature map, flat.
+    embed_dim, normalize, info_discrete, info_categories, info_continuous: of the head.
     spectral, norm, bn_eps, kernel_init, dtype: as in `Generator`.
   """
 
   resolution: int = 64
   channels: int = 64
   slope: float = 0.2
+  num_classes: int = 0
+  head: str = 'none'
+  embed_dim: int = 512
+  normalize: bool | None = None
+  info_discrete: int = 0
+  info_categories: int = 10
+  info_continuous: int = 0
   spectral: bool = False
   norm: str = 'batch'
   bn_eps: float = 1e-5
@@ -102,7 +113,9 @@ class Discriminator(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, labels: jax.Array, train: bool = False
+  ) -> jax.Array | dict[str, jax.Array]:
     options: dict[str, Any] = {
       'spectral': self.spectral,
       'kernel_init': self.kernel_init,
@@ -123,8 +136,8 @@ class Discriminator(nn.Module):
         norm = BatchNorm(epsilon=self.bn_eps, norm=self.norm, dtype=self.dtype, name=f'norm_{i}')
         x = norm(x, train)
       x = nn.leaky_relu(x, self.slope)
-    logits = SNDense(features=1, use_bias=False, **options, name='linear')
-    return widen(logits(x.reshape(x.shape[0], -1), train))[:, 0]
+    last = head(self, self.head or 'none', use_bias=False, **options)
+    return last(x.reshape(x.shape[0], -1), labels, train)
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

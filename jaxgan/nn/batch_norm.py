@@ -22,7 +22,7 @@ from jaxgan.nn.initialize import ones, zeros
 from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.spectral_norm import SNDense, SNEmbed
 
-NORMS = ('batch', 'instance', 'none')
+NORMS = ('batch', 'instance', 'layer', 'none')
 
 
 class Normalization(nn.Module):
@@ -33,7 +33,9 @@ class Normalization(nn.Module):
     momentum: weight of the new moments in the running average.
     unbiased: the running variance takes n/(n-1) times the batch's (F.batch_norm); False keeps the
       biased one (BigGAN-PyTorch's mybn).
-    norm: 'batch', 'instance' (moments of each example when training) or 'none' (gain and bias only).
+    norm: 'batch', 'instance' (moments of each example when training), 'layer' (moments of each example
+      over all its pixels and channels, always; Ba et al. 2016, arXiv 1607.06450) or 'none' (gain and
+      bias only).
     additive: add the gain instead of multiplying by it. Nobody wants this, but BigGAN-PyTorch's
       cross-replica batch norm does it whenever it runs on one device; for its checkpoints only.
     dtype: dtype of the result; the arithmetic is at least float32.
@@ -53,12 +55,17 @@ class Normalization(nn.Module):
     y = widen(x)
     if self.norm == 'none':
       return (y * gain + bias).astype(self.dtype)
-    mean, var = self.statistics(y, train)
+    mean, var = self.per_example(y) if self.norm == 'layer' else self.statistics(y, train)
     scale = jax.lax.rsqrt(var + self.epsilon)
     if self.additive:
       return ((y - mean) * scale + gain + bias).astype(self.dtype)
     scale = scale * gain
     return (y * scale + (bias - mean * scale)).astype(self.dtype)
+
+  def per_example(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(mean, variance) of each example, [B, 1, 1, 1]."""
+    axes = (1, 2, 3)
+    return x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
 
   def statistics(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
     """(mean, variance) to normalise with; updates the collections that are mutable when training."""
