@@ -144,7 +144,8 @@ def resample(images: jax.Array, inverse: jax.Array) -> jax.Array:
   # the middles of the doubled result's pixels, in pixels from the middle of the image: the filter
   # puts the doubled image half a doubled pixel off, before and after
   y, x = (
-    (np.arange(2 * n) - (2 * n - 1) / 2 + 0.5) / 2 for n in (height + 2 * AROUND, width + 2 * AROUND)
+    (np.arange(2 * n) - (2 * n - 1) / 2 + 0.5) / 2
+    for n in (height + 2 * AROUND, width + 2 * AROUND)
   )
   points = np.stack([a.ravel() for a in np.meshgrid(x, y)])
   source = jnp.einsum(

@@ -67,7 +67,8 @@ def adversarial(
     augment: name -> keyword arguments, of `jaxgan.augment`, one after the other; what the
       discriminator sees, real or fake.
     packing: images that D judges together, see `conditioning.pack`; it divides the batch.
-    top_k: the generator learns from its best fakes only: keyword arguments of `losses.top_k`.
+    top_k: the generator learns from its best fakes only: keyword arguments of
+      `losses.top_k_count`.
     latent_optimisation: keyword arguments of `jaxgan.nn.latent_optimisation.optimise`.
     unroll: `{'steps': k, 'learning_rate': r, 'optimizer': 'sgd' or 'adam'}`: G answers the
       discriminator as it will be k updates on, and its gradient runs through them (Metz et al.
@@ -136,7 +137,7 @@ def adversarial(
       if state := view.init():
         players['discriminator'][f'augment_{name}'] = state
     if running:
-      players['discriminator']['running'] = dict.fromkeys(('real', 'fake'), jnp.zeros(()))
+      players['discriminator']['running'] = {'real': jnp.zeros(()), 'fake': jnp.zeros(())}
     return players
 
   def show(variables, real, fake, key, step):
@@ -181,6 +182,8 @@ def adversarial(
       run(discriminator, variables, pack(generate(z), packing), label, train=True, key=key)[0]
     )['logits']
     moved, cost = optimise(z, critic, **latent_optimisation)
+    if code.size:  # codes are what the picture is asked for
+      moved = jnp.concatenate([moved[:, : -code.size], z[:, -code.size :]], -1)
     return moved, jnp.mean(cost)
 
   def made_by(variables, label, key):
@@ -206,11 +209,12 @@ def adversarial(
     for name, (weight, objective) in terms.items():
       metrics[name] = objective.discriminator(seen_real, seen_fake).mean()
       total += weight * metrics[name]
-    means = {}
+    means = None, None
     if running:
-      means = penalties.lecam_means(variables['running'], real_logits, fake_logits)
+      before = variables['running']['real'], variables['running']['fake']
+      means = penalties.lecam_means(before, real_logits, fake_logits)
       means = replicas.mean(jax.lax.stop_gradient(means))
-      new = {**new, 'running': means}
+      new = {**new, 'running': {'real': means[0], 'fake': means[1]}}
     generate = made_by(players['generator'], fake_label, key)
     penalty, more = penalise(
       specs_d,
@@ -222,8 +226,8 @@ def adversarial(
       fake=pack(fake, packing),
       real_logits=real_logits,
       fake_logits=fake_logits,
-      real_mean=means.get('real'),
-      fake_mean=means.get('fake'),
+      real_mean=means[0],
+      fake_mean=means[1],
       z=z,
       generate=lambda z: jax.lax.stop_gradient(pack(generate(z)[0], packing)),
       key=jax.random.fold_in(key, 5),
@@ -270,7 +274,8 @@ def adversarial(
     if not alone:
       values = pair.generator(real_logits, outputs['logits'])
       if top_k is not None:
-        values = values * losses.top_k(outputs['logits'], step, **top_k)
+        k = losses.top_k_count(step, len(values) * replicas.size(), **top_k)
+        values = values * losses.top_k_weights(outputs['logits'], k)
       total += values.mean()
     seen = Seen(outputs, seen_label, z[:, dim_z - code.size :])
     for name, (weight, objective) in terms.items():

@@ -107,7 +107,7 @@ def from_networks(
   codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
   if codes.size:
     rest |= {'codes': codes._asdict(), 'objectives': {'info': {}, **rest.get('objectives', {})}}
-  dim_z = given[0].get('dim_z', generator.dim_z) + codes.size
+  dim_z = given[0].get('dim_z', getattr(generator, 'dim_z', 0)) + codes.size
   networks: list[nn.Module] = [generator(**given[0]), discriminator(**given[1])]
   if 'info_discrete' not in fields[0]:  # codes are nothing special to it
     networks[0] = networks[0].clone(dim_z=dim_z)

@@ -18,7 +18,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxgan.games import Game
-from jaxgan.games.adversarial import from_networks
+from jaxgan.games.networks import from_networks
 from jaxgan.nn.convolution import conv
 from jaxgan.nn.initialize import normal, zeros
 from jaxgan.nn.precision import wide, widen

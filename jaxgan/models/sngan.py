@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.games import Game
-from jaxgan.games.adversarial import from_networks
+from jaxgan.games.networks import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.heads import head

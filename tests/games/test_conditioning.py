@@ -83,7 +83,9 @@ def test_packing_judges_packs_and_scores_single_images():
 
 def test_codes_are_part_of_the_latent():
   game = tiny.game(codes={'discrete': (1,)})
-  players = game.init(jax.random.key(0), {'image': jnp.zeros((1, 4, 4, 1)), 'label': jnp.zeros(1, int)})
+  players = game.init(
+    jax.random.key(0), {'image': jnp.zeros((1, 4, 4, 1)), 'label': jnp.zeros(1, int)}
+  )
   z = game.predict['latent'](players, jax.random.key(0), n=5)
   assert z.shape == (5, 2)
   np.testing.assert_array_equal(z[:, 1], 1)

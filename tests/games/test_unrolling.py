@@ -39,13 +39,14 @@ def test_the_generators_gradient_is_that_of_its_whole_loss(optimizer):
     first = jax.grad(
       lambda p: plain.losses['generator'](p, players, batch, jax.random.key(1), 0)[0]
     )(params)
-    assert max(
-      np.abs(a - b).max() for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(gradient))
-    ) > 1e-3
+    assert (
+      max(np.abs(a - b).max() for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(gradient)))
+      > 1e-3
+    )
 
 
 def test_bad_options_are_one_line():
-  with pytest.raises(ValueError, match="unroll.optimizer='lion'; expected one of sgd, adam"):
+  with pytest.raises(ValueError, match=r"unroll\.optimizer='lion'; expected one of sgd, adam"):
     make_unrolled(steps=1, learning_rate=0.1, optimizer='lion')
   with pytest.raises(ValueError, match='expected a whole number'):
     make_unrolled(steps=-1, learning_rate=0.1)
