@@ -22,7 +22,8 @@ class Discriminator(nn.Module):
 
   @nn.compact
   def __call__(self, x, labels, train=False):
-    return nn.Dense(1)(x.reshape(len(x), -1))[:, 0].astype(jnp.float32)
+    logits = nn.Dense(1)(x.reshape(len(x), -1))[:, 0]
+    return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
 
 def game(**options) -> Game:
