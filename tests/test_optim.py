@@ -59,6 +59,60 @@ def test_clipping_is_by_the_norm_of_all_gradients():
   np.testing.assert_allclose(after({**spec, 'clip': 0.0}, [[3.0, 4.0]]), [-3.0, -4.0])
 
 
+@pytest.mark.parametrize('name', OPTIMIZERS)
+def test_weights_are_clipped_after_every_update(name):
+  """To the last bit, from parameters of every size; those that stay inside go where they would go."""
+  bound = 0.01
+  key = jax.random.key(0)
+  sizes = 10.0 ** jax.random.uniform(key, (20_000,), minval=-6, maxval=1)
+  params = {'w': sizes * jax.random.normal(jax.random.fold_in(key, 1), sizes.shape)}
+  spec = {'name': name, 'learning_rate': 3e-3}
+  plain, clipped = make_optimizer(spec), make_optimizer({**spec, 'clip_weights': bound})
+  state, free = clipped.init(params), plain.init(params)
+
+  @jax.jit
+  def step(params, state, tx_gradient):
+    updates, state = clipped.update(tx_gradient, state, params)
+    return optax.apply_updates(params, updates), state
+
+  for i in range(3):
+    gradient = {'w': jax.random.normal(jax.random.fold_in(key, 2 + i), sizes.shape)}
+    updates, free = plain.update(gradient, free, params)
+    expected = jnp.clip(optax.apply_updates(params, updates)['w'], -bound, bound)
+    params, state = step(params, state, gradient)
+    assert np.abs(params['w']).max() <= np.float32(bound)
+    np.testing.assert_allclose(params['w'], expected, atol=3e-6)
+    assert (np.abs(params['w']) < bound).any()
+  assert (np.abs(params['w']) > 0.999 * bound).mean() > 0.01
+
+
+def test_clipping_of_weights_is_the_last_thing():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'clip': 1.0, 'clip_weights': 0.7}
+  np.testing.assert_allclose(after(spec, [[3.0, 4.0]]), [-0.6, -0.7], rtol=1e-6)
+  np.testing.assert_allclose(
+    after({**spec, 'clip_weights': 0.0}, [[3.0, 4.0]]), [-0.6, -0.8], rtol=1e-6
+  )
+  np.testing.assert_allclose(
+    after({**spec, 'clip_weights': 9}, [[3.0, 4.0]]), [-0.6, -0.8], rtol=1e-6
+  )
+
+
+def test_clipping_of_weights_needs_them():
+  tx = make_optimizer({'learning_rate': 1.0, 'clip_weights': 1.0})
+  with pytest.raises(OptimizerError, match='clip_weights got no parameters'):
+    tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
+
+
+def test_rmsprop_as_in_wgan():
+  """lr / sqrt(v + eps), v = (1 - decay) g^2 after the first gradient; and its further options."""
+  spec = {'name': 'rmsprop', 'learning_rate': 5e-5, 'decay': 0.99, 'eps': 1e-8}
+  np.testing.assert_allclose(after(spec, [[3.0]]), [-5e-5 * 3 / np.sqrt(0.01 * 9)], rtol=1e-4)
+  outside = {**spec, 'eps': 1.0, 'eps_in_sqrt': False}  # where PyTorch has it
+  np.testing.assert_allclose(after(outside, [[3.0]]), [-5e-5 * 3 / (0.3 + 1)], rtol=1e-4)
+  for more in ({'momentum': 0.9}, {'centered': True}, {'initial_scale': 1.0}):
+    assert after({**spec, **more}, [[3.0], [1.0]]) != after(spec, [[3.0], [1.0]])
+
+
 def test_options_reach_the_optimiser_and_adam_is_the_default():
   with_momentum = {'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.5}
   np.testing.assert_allclose(after(with_momentum, [[1.0], [0.0]]), [-1.5])
@@ -84,6 +138,7 @@ def test_every_optimiser_goes_downhill(name):
     ({'learning_rate': -1e-4}, 'learning_rate=-0.0001; expected 0 or more'),
     ({'learning_rate': float('nan')}, 'learning_rate=nan; expected 0 or more'),
     ({'learning_rate': 1.0, 'clip': -1.0}, 'clip=-1.0; expected 0 or more'),
+    ({'learning_rate': 1.0, 'clip_weights': -0.01}, 'clip_weights=-0.01; expected 0 or more'),
     ({'learning_rate': 1.0, 'warmup': -5}, 'warmup=-5; expected 0 or more'),
   ],
 )

@@ -21,8 +21,9 @@ def optimise(
   weight: float = 0.1,
   chosen: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-  """z' = clip(z + dz), with g = grad_z f(z) of each sample and, by the method,
+  """One step of every latent up the gradient of its own judgement.
 
+  z' = clip(z + dz), with g = grad_z f(z) of each sample:
   - 'natural': dz = step_size * g / (|g|^2 + damping), a natural gradient with the Fisher matrix
     g g^T + damping I;
   - 'gradient': dz = step_size * g.

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.penalties import gradient_penalty, r1, r2
+from jaxgan.nn import replicas
+from jaxgan.penalties import gradient_penalty, lipschitz_penalty, max_gradient_penalty, r1, r2
 
 SHAPE = (5, 4, 4, 3)
 KEY = jax.random.key(0)
@@ -95,6 +96,35 @@ def test_one_sided_leaves_small_gradients_alone():
   )
 
 
+def test_the_lipschitz_penalty_is_one_sided():
+  for norm, expected in ((0.5, 0.0), (1.0, 0.0), (3.0, 2.5 * 4.0)):
+    value = lipschitz_penalty(linear(W * (norm / NORM)), REAL, FAKE, KEY, weight=2.5)
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-9)
+  slope = jax.grad(lambda a: lipschitz_penalty(quadratic(a), REAL, FAKE, KEY).sum())(0.0)
+  assert slope == 0  # a gradient of zero, and one below the target, push nowhere
+
+
+def test_max_gradient_penalty_is_of_the_steepest_sample():
+  """weight |w|^2 for a linear critic; for a quadratic one that of the farthest sample, with its slope."""
+  value = max_gradient_penalty(linear(W), REAL, FAKE, KEY, weight=3.0)
+  assert value.shape == () and value.dtype == jnp.float32
+  np.testing.assert_allclose(value, 3 * NORM**2, rtol=1e-5)
+  penalty = lambda a, x: max_gradient_penalty(quadratic(a), x, x, KEY, weight=3.0)
+  value, slope = jax.value_and_grad(penalty)(0.7, REAL)
+  np.testing.assert_allclose(value, 3 * 0.49 * squared(REAL).max(), rtol=1e-5)
+  np.testing.assert_allclose(slope, 6 * 0.7 * squared(REAL).max(), rtol=1e-5)
+  np.testing.assert_array_equal(jax.value_and_grad(penalty)(0.7, jnp.zeros(SHAPE)), 0)
+
+
+def test_the_maximum_is_over_all_replicas():
+  x = REAL[:4]
+  penalty = lambda a, x: max_gradient_penalty(quadratic(a), x, x, KEY)
+  both = jax.value_and_grad(penalty)
+  step = jax.pmap(lambda x: replicas.mean(both(0.7, x)), axis_name=replicas.AXIS)
+  for ours, whole in zip(step(x.reshape(2, 2, *SHAPE[1:])), both(0.7, x)):
+    np.testing.assert_allclose(ours, [whole, whole], rtol=1e-5)
+
+
 @pytest.mark.parametrize('penalty, x', [(r1, REAL), (r2, FAKE)])
 def test_r1_and_r2(penalty, x):
   """gamma/2 |grad|^2 at the pictures themselves, and its slope in the critic."""
@@ -134,7 +164,8 @@ def test_dirac_gan_circles_without_r1_and_converges_with_it():
     assert low <= float(jnp.hypot(theta, psi)) <= high
 
 
-def test_pairs_must_match():
+@pytest.mark.parametrize('penalty', [gradient_penalty, lipschitz_penalty, max_gradient_penalty])
+def test_pairs_must_match(penalty):
   critic = lambda x: x.sum((1, 2, 3))
   with pytest.raises(ValueError, match='expected one shape'):
-    gradient_penalty(critic, jnp.ones((4, 8, 8, 3)), jnp.ones((1, 8, 8, 1)), jax.random.key(0))
+    penalty(critic, jnp.ones((4, 8, 8, 3)), jnp.ones((1, 8, 8, 1)), jax.random.key(0))
