@@ -47,7 +47,10 @@ def get_config(variant: str = '') -> ConfigDict:
   config.model = 'biggan_deep' if variant.endswith('_deep') else 'biggan'
   config.game.update(loss='hinge', shared_dim=128, hierarchical=True, dtype='float32', remat=False)
   config.updates = {'discriminator': 1, 'generator': 1}
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 2, 'shared_dim': 4}}
+  config.smoke = {
+    'data': {'name': 'pixel_faces', 'resolution': 16},
+    'game': {'channels': 2, 'shared_dim': 4},
+  }
   {'': pixel_faces, 'fashion_mnist': fashion_mnist, 'cifar10': cifar10}.get(variant, imagenet128)(
     config
   )

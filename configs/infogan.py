@@ -2,12 +2,12 @@
 
 Paper: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning by Information Maximizing GANs", arXiv 1606.03657.
 
-  python -m jaxgan.main --config=configs/infogan.py            a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/infogan.py            pixel faces, comes with the package
   python -m jaxgan.main --config=configs/infogan.py:mnist      the paper's digits
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| pixel faces | @TIME@ | @SCORE@ |
 | mnist | one GPU; not run here | none measured |
 
 One categorical code of ten values and two continuous ones, as in the paper; labels are never used.
@@ -33,15 +33,14 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.objectives = {'info': {'discrete': 1.0, 'continuous': 0.1}}
   for player, rate in (('generator', 1e-3), ('discriminator', 2e-4)):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': rate, 'b1': 0.5}
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
-  {'': fashion, 'mnist': mnist}[variant](config)
+  config.smoke = {'game': {'channels': 4}}
+  {'': pixel_faces, 'mnist': mnist}[variant](config)
   return config
 
 
-def fashion(config: ConfigDict) -> None:
-  """The embedded default: 32x32, narrow."""
-  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
-  config.data.update(resolution=16, crop='center')
+def pixel_faces(config: ConfigDict) -> None:
+  """The embedded default: 16x16, narrow."""
+  config.data.update(name='pixel_faces', batch_size=64)
   config.game.channels = 16
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}
@@ -58,4 +57,4 @@ def mnist(config: ConfigDict) -> None:
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
   config.data.crop = 'pad'
-  config.smoke.data.update(source='embedded', name='pixel_faces')
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

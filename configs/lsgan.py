@@ -31,7 +31,7 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.update(loss='least_squares', channels=64, dim_z=100)
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  config.smoke = {'data': {'name': 'pixel_faces', 'resolution': 16}, 'game': {'channels': 4}}
   {'': fashion, 'lsun': lsun}[variant](config)
   return config
 

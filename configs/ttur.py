@@ -31,7 +31,7 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.update(loss='non_saturating', channels=64, dim_z=100)
   for player, rate in (('generator', 5e-4), ('discriminator', 1e-5)):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': rate, 'b1': 0.5}
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  config.smoke = {'data': {'name': 'pixel_faces', 'resolution': 16}, 'game': {'channels': 4}}
   {'': fashion, 'celeb_a': celeb_a}[variant](config)
   return config
 

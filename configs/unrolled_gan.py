@@ -2,12 +2,12 @@
 
 Paper: Metz et al. 2016, "Unrolled Generative Adversarial Networks", arXiv 1611.02163.
 
-  python -m jaxgan.main --config=configs/unrolled_gan.py              a tenth of Fashion-MNIST, comes with the package
+  python -m jaxgan.main --config=configs/unrolled_gan.py              pixel faces, comes with the package
   python -m jaxgan.main --config=configs/unrolled_gan.py:cifar10      photographs of ten kinds
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| pixel faces | @TIME@ | @SCORE@ |
 | cifar10 | one GPU; not run here | none measured |
 
 The gradient runs through every inner update. A step costs as much as so many more discriminator steps.
@@ -32,15 +32,14 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.unroll = {'steps': 5, 'learning_rate': 2e-4, 'optimizer': 'adam', 'b1': 0.5}
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4, 'unroll': {'steps': 2}}}
-  {'': fashion, 'cifar10': cifar10}[variant](config)
+  config.smoke = {'game': {'channels': 4, 'unroll': {'steps': 2}}}
+  {'': pixel_faces, 'cifar10': cifar10}[variant](config)
   return config
 
 
-def fashion(config: ConfigDict) -> None:
+def pixel_faces(config: ConfigDict) -> None:
   """The embedded default: narrow networks, 16x16."""
-  config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
-  config.data.update(resolution=16, crop='center')
+  config.data.update(name='pixel_faces', batch_size=64)
   config.game.channels = 32
   config.total_steps = 2000
   config.ema.decay = 0.99
@@ -54,4 +53,4 @@ def cifar10(config: ConfigDict) -> None:
   config.total_steps = 100000
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
-  config.smoke.data.update(source='embedded', name='pixel_faces')
+  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

@@ -34,7 +34,7 @@ def get_config(variant: str = '') -> ConfigDict:
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'rmsprop', 'learning_rate': 5e-5, 'decay': 0.99}
   config.optimizer.discriminator.clip_weights = 0.01
-  config.smoke = {'data': {'resolution': 16}, 'game': {'channels': 4}}
+  config.smoke = {'data': {'name': 'pixel_faces', 'resolution': 16}, 'game': {'channels': 4}}
   {'': fashion, 'lsun': lsun}[variant](config)
   return config
 
