@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from jaxgan import losses
-from jaxgan.losses.adversarial import PAIRS
+from jaxgan.losses.pairs import ABSOLUTE
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/biggan/losses_ema.npz'))
+GOLDEN = Path(__file__).parents[1] / 'golden'
+NUMBERS = dict(np.load(GOLDEN / 'biggan/losses_ema.npz'))
+STUDIOGAN = dict(np.load(GOLDEN / 'studiogan/losses_but_lecam.npz'))
+PATCHES = dict(np.load(GOLDEN / 'cyclegan/gan_loss.npz'))
 
 
 def close(ours, theirs):
@@ -22,14 +25,57 @@ def close(ours, theirs):
 @pytest.mark.parametrize(('name', 'recorded'), [('hinge', 'hinge'), ('non_saturating', 'dcgan')])
 def test_golden(name, recorded):
   """Means over the batch and their gradients, as BigGAN's losses.py gave them."""
-  discriminator, generator = losses.pair(name)
+  discriminator, generator, _ = losses.pair(name)
   real, fake = NUMBERS['dis_real'][:, 0], NUMBERS['dis_fake'][:, 0]
   mean = lambda real, fake: discriminator(real, fake).mean()
   value, gradients = jax.value_and_grad(mean, argnums=(0, 1))(real, fake)
   close(value, NUMBERS[f'{recorded}/dis_first'] + NUMBERS[f'{recorded}/dis_second'])
   close(gradients[0], NUMBERS[f'{recorded}/grad_real'][:, 0])
   close(gradients[1], NUMBERS[f'{recorded}/grad_fake'][:, 0])
-  close(generator(fake).mean(), NUMBERS[f'{recorded}/gen'])
+  close(generator(None, fake).mean(), NUMBERS[f'{recorded}/gen'])
+
+
+@pytest.mark.parametrize(
+  ('name', 'recorded'),
+  [
+    ('non_saturating', 'vanilla'),
+    ('logistic', 'logistic'),
+    ('least_squares', 'ls'),
+    ('hinge', 'hinge'),
+    ('wasserstein', 'wasserstein'),
+  ],
+)
+def test_golden_of_studiogan(name, recorded):
+  discriminator, generator, _ = losses.pair(name)
+  real, fake = STUDIOGAN['d_logit_real'], STUDIOGAN['d_logit_fake']
+  value, gradients = jax.value_and_grad(lambda r, f: discriminator(r, f).mean(), (0, 1))(real, fake)
+  close(value, STUDIOGAN[f'{recorded}/d'])
+  close(gradients[0], STUDIOGAN[f'{recorded}/d_grad_real'])
+  close(gradients[1], STUDIOGAN[f'{recorded}/d_grad_fake'])
+  value, gradient = jax.value_and_grad(lambda f: generator(None, f).mean())(fake)
+  close(value, STUDIOGAN[f'{recorded}/g'])
+  close(gradient, STUDIOGAN[f'{recorded}/g_grad'])
+
+
+@pytest.mark.parametrize(
+  ('name', 'recorded', 'times'),
+  [
+    ('least_squares', 'lsgan', 2),  # CycleGAN's has no half
+    ('non_saturating', 'vanilla', 1),
+    ('wasserstein', 'wgangp', 1),
+    ('non_saturating', 'nonsaturating', 1),
+  ],
+)
+def test_golden_of_patches(name, recorded, times):
+  """Means over the 6 x 6 logits of each of two pictures, as CycleGAN's GANLoss gave them."""
+  discriminator, generator, _ = losses.pair(name)
+  real, fake = PATCHES['out/real'].ravel(), PATCHES['out/fake'].ravel()
+  each = lambda loss: times * loss.reshape(2, -1).mean(1)
+  recorded = lambda what, kind=recorded: PATCHES[f'{kind}/{what}']
+  ours, theirs = each(discriminator(real, fake)), recorded('real_true') + recorded('fake_false')
+  close(ours if np.ndim(theirs) else ours.mean(), theirs)
+  ours, theirs = each(generator(None, fake)), recorded('gen_fake_true')
+  close(ours if np.ndim(theirs) else ours.mean(), theirs)
 
 
 SOFT = np.log1p(np.exp(2.0))  # softplus(2)
@@ -37,18 +83,19 @@ BY_HAND = {
   # name: (discriminator at real=2, fake=2; at real=0.5, fake=-0.5; generator at fake=2)
   'minimax': (SOFT - 2 + SOFT, 2 * np.log1p(np.exp(-0.5)), -SOFT),
   'non_saturating': (SOFT - 2 + SOFT, 2 * np.log1p(np.exp(-0.5)), SOFT - 2),
+  'logistic': (SOFT - 2 + SOFT, 2 * np.log1p(np.exp(-0.5)), SOFT - 2),
   'least_squares': (0.5 * (1 + 4), 0.25, 0.5),
   'hinge': (3.0, 1.0, -2.0),
   'wasserstein': (0.0, -1.0, -2.0),
 }
 
 
-@pytest.mark.parametrize('name', list(PAIRS))
+@pytest.mark.parametrize('name', ABSOLUTE)
 def test_by_hand(name):
-  discriminator, generator = losses.pair(name)
+  discriminator, generator, _ = losses.pair(name)
   both = discriminator(jnp.array([2.0, 0.5]), jnp.array([2.0, -0.5]))
   close(both, BY_HAND[name][:2])
-  close(generator(jnp.array([2.0])), BY_HAND[name][2:])
+  close(generator(None, jnp.array([2.0])), BY_HAND[name][2:])
 
 
 def test_optimal_discriminator_gives_the_jensen_shannon_divergence():
@@ -76,16 +123,6 @@ def test_minimax_is_zero_sum():
   close(gradient_d, -gradient_g)
 
 
-@pytest.mark.parametrize('name', list(PAIRS))
-def test_result_is_per_example_float32_and_finite_far_out(name):
-  discriminator, generator = losses.pair(name)
-  logits = jnp.array([-1e4, -1.0, 0.0, 1e4], jnp.bfloat16)
-  for value in (discriminator(logits, logits), generator(logits)):
-    assert value.shape == (4,)
-    assert value.dtype == jnp.float32
-    assert np.isfinite(value).all()
-
-
 def test_shapes_that_would_broadcast_are_refused():
   with pytest.raises(
     ValueError, match=r'logits of shape \(4, 1\) and \(4, 1\); expected \[batch\]'
@@ -95,11 +132,6 @@ def test_shapes_that_would_broadcast_are_refused():
     losses.hinge_discriminator(jnp.zeros(4), jnp.zeros(3))
   with pytest.raises(ValueError, match=r'logits of shape \(\)'):
     losses.wasserstein_generator(jnp.zeros(()))
-
-
-def test_unknown_name_answers_with_the_list():
-  with pytest.raises(ValueError, match=r"unknown loss 'hing'; expected one of minimax, .*hinge"):
-    losses.pair('hing')
 
 
 def test_import_needs_jax_alone():
