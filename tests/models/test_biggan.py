@@ -222,7 +222,7 @@ def test_standing_statistics_of_a_generator():
     ({'resolution': 32}, 'dim_z=6 cannot be split into 4 chunks; .* such as 4 or 8'),
     ({'shared_dim': 0}, 'hierarchical z needs a shared embedding'),
     ({'kernel_init': 'he'}, "unknown initialiser 'he'; expected one of orthogonal"),
-    ({'norm': 'layer'}, "unknown norm 'layer'"),
+    ({'norm': 'group'}, "unknown norm 'group'"),
   ],
 )
 def test_one_clear_line(options, message):
