@@ -171,3 +171,31 @@ def test_one_clear_line_of_the_discriminator(options, message):
 def test_an_option_it_does_not_have_is_told():
   with pytest.raises(ConfigError, match='shared_dim'):
     models.make('sngan', image_shape=(32, 32, 3), num_classes=3, shared_dim=3)
+
+
+@pytest.mark.parametrize('game', ['sn_gan', 'wgan_gp', 'sagan'])
+def test_both_losses_trace(game):
+  """The options of the systems that share these networks, through the game, without computing."""
+  options = {
+    'sn_gan': {},
+    'wgan_gp': {
+      'spectral': False,
+      'discriminator_norm': 'layer',
+      'pool': 'mean',
+      'loss': 'wasserstein',
+      'discriminator_penalties': {'gradient_penalty': {}},
+    },
+    'sagan': {'spectral': True, 'attention': (8,)},
+  }[game]
+  game = models.make('sngan', image_shape=(16, 16, 3), num_classes=3, channels=4, **options)
+  batch = {'image': jnp.zeros((2, 16, 16, 3)), 'label': Y}
+
+  def losses(batch):
+    players = game.init(KEY, batch)
+    return {
+      name: loss(players[name]['params'], players, batch, KEY, jnp.zeros((), jnp.int32))
+      for name, loss in game.losses.items()
+    }
+
+  for value, _ in jax.eval_shape(losses, batch).values():
+    assert value.shape == () and value.dtype == jnp.float32
