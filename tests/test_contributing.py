@@ -19,14 +19,14 @@ MODEL, CONFIG = re.findall(r'```python\n(.*?)```', TEXT, re.DOTALL)
 def config(tmp_path, monkeypatch):
   """The smoke form of the example's config, its two files lying beside those of the package."""
   (tmp_path / 'models').mkdir()
-  (tmp_path / 'models' / 'gan.py').write_text(MODEL)
-  (tmp_path / 'gan.py').write_text(CONFIG)
+  (tmp_path / 'models' / 'scaled_gan.py').write_text(MODEL)
+  (tmp_path / 'scaled_gan.py').write_text(CONFIG)
   monkeypatch.setattr(models, '__path__', [str(tmp_path / 'models'), *models.__path__])
-  sys.modules.pop('jaxgan.models.gan', None)
-  config = configs.smoke(configs.load(str(tmp_path / 'gan.py')))
+  sys.modules.pop('jaxgan.models.scaled_gan', None)
+  config = configs.smoke(configs.load(str(tmp_path / 'scaled_gan.py')))
   config.evaluators, config.cache.dir = {}, ''
   yield config
-  sys.modules.pop('jaxgan.models.gan', None)
+  sys.modules.pop('jaxgan.models.scaled_gan', None)
 
 
 def test_trains_and_samples(config, tmp_path):
@@ -52,7 +52,7 @@ def test_wasserstein_with_gradient_penalty_needs_no_model_file(config, tmp_path)
 
 
 def test_predictions_score_pictures(config):
-  game = models.make('gan', image_shape=(16, 16, 3), num_classes=3, **config.game.to_dict())
+  game = models.make('scaled_gan', image_shape=(16, 16, 3), num_classes=3, **config.game.to_dict())
   batch = {'image': np.zeros((2, 16, 16, 3), np.float32), 'label': np.zeros(2, np.int32)}
   players = game.init(jax.random.key(0), batch)
   logits = game.predict['score'](players, jax.random.key(1), **batch)

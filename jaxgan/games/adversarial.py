@@ -58,7 +58,8 @@ def adversarial(
     discriminator: Linen module, `(images, labels, train) -> logits [B]`, float32, or a dict of
       arrays with 'logits' and what its class head gives (see `jaxgan.nn.heads`).
     dim_z: size of the latent, codes counted in.
-    num_classes: labels of the fakes are drawn uniformly from these; 0 or 1 is unconditional.
+    num_classes: labels of the fakes are drawn uniformly from these, or those of the real ones where
+      the loss compares the two; 0 or 1 is unconditional.
     loss: name of a pair in `jaxgan.losses`.
     latent: name of a sampler in `jaxgan.nn.latents`.
     generator_penalties, discriminator_penalties: name -> keyword arguments, see `penalise`.
@@ -101,17 +102,22 @@ def adversarial(
   alone = any(objective.alone for _, objective in terms.values())
   views = {name: augmentations.find(name)(**options) for name, options in (augment or {}).items()}
   running = {'real_mean', 'fake_mean'} & asked(specs_d)
-  if packing < 1 or (packing > 1 and num_classes > 1 and getattr(discriminator, 'num_classes', 0)):
+  labelled = getattr(discriminator, 'num_classes', 0) > 1 and (
+    getattr(discriminator, 'head', 'projection') not in ('none', 'info')
+  )
+  if packing < 1 or (packing > 1 and labelled):
     raise ValueError(
       f'packing={packing}; expected 1 or more, and a discriminator without labels: data.label=none'
     )
   future = make_unrolled(**unroll) if unroll else None
 
-  def conditions(key, n):
-    """(latents, labels) of n fakes."""
+  def conditions(key, n, batch=None):
+    """(latents, labels) of n fakes; where a loss compares each with a real one, of its class."""
     labels = replicas.draw(
       jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1)
     )
+    if pair.needs_real and batch is not None:
+      labels = batch['label']
     z = draw(jax.random.fold_in(key, 2), (n, dim_z - code.size))
     if code.size:
       z = jnp.concatenate([z, code.draw(jax.random.fold_in(key, 6), n)], -1)
@@ -241,7 +247,7 @@ def adversarial(
 
   def discriminator_loss(params, players, batch, key, step):
     check_packing(packing, batch)
-    z, label = conditions(key, batch['image'].shape[0])
+    z, label = conditions(key, batch['image'].shape[0], batch)
     generate = made_by(players['generator'], label, key)
     live = {**players['discriminator'], 'params': params}
     z, _ = chosen(jax.lax.stop_gradient(live), lambda z: generate(z)[0], z, label, key)
@@ -251,7 +257,7 @@ def adversarial(
 
   def generator_loss(params, players, batch, key, step):
     check_packing(packing, batch)
-    z, label = conditions(key, batch['image'].shape[0])
+    z, label = conditions(key, batch['image'].shape[0], batch)
     variables, judges = {**players['generator'], 'params': params}, players['discriminator']
     generate = made_by(variables, label, key)
     z, cost = chosen(judges, lambda z: generate(z)[0], z, label, key)

@@ -98,7 +98,7 @@ def contrastive(temperature: float = 1.0) -> Objective:
 
 
 def d2d_cross_entropy(
-  temperature: float = 0.5, margin_positive: float = 0.98, margin_negative: float = -0.02
+  temperature: float = 0.5, margin_positive: float = 0.98, margin_negative: float | None = None
 ) -> Objective:
   """ReACGAN: data-to-data cross entropy, see `losses.d2d_cross_entropy`."""
   near = lambda seen: losses.d2d_cross_entropy(

@@ -187,9 +187,9 @@ class Generator(nn.Module):
     conv, activation = partial(SNConv, **layers), _activation(self.slope)
     z, condition = self.inputs(z, labels, train, partial(SNDense, **layers))
     options: dict[str, Any] = {'epsilon': self.bn_eps, 'norm': self.norm, 'dtype': self.dtype}
-    norm = partial(BatchNorm, **options)
+    norm: Layer = partial(BatchNorm, **options)
     if condition:
-      spectral = {'spectral': self.spectral, 'sn_eps': self.sn_eps}
+      spectral: dict[str, Any] = {'spectral': self.spectral, 'sn_eps': self.sn_eps}
       norm = partial(ConditionalBatchNorm, kernel_init=self.kernel_init, **spectral, **options)
 
     x = SNDense(features=16 * self.channels * widths[0], **layers, name='linear')(z, train)

@@ -214,6 +214,23 @@ def test_standing_statistics_of_a_generator():
   close(g.apply(standing, z, LABELS), image, atol=1e-3)
 
 
+@pytest.mark.parametrize('head', ['none', 'twin_auxiliary_classifier', 'contrastive'])
+def test_a_head_by_choice(head):
+  """Its layers stand in for the embedding; the backbone's tree stays as it is."""
+  x = jnp.zeros((2, 16, 16, 3))
+  options = {'resolution': 16, 'channels': 4, 'num_classes': 3, 'attention': (8,)}
+  default = shapes(biggan.Discriminator(**options), x, LABELS)
+  other = shapes(biggan.Discriminator(**options, head=head), x, LABELS)
+  layers = {
+    'none': {'linear'},
+    'twin_auxiliary_classifier': {'linear', 'classify', 'twin'},
+    'contrastive': {'linear', 'embedding', 'proxy'},
+  }
+  blocks = {name for name in default['params'] if name not in ('linear', 'embed')}
+  assert set(default['params']) == blocks | {'linear', 'embed'}
+  assert set(other['params']) == blocks | layers[head]
+
+
 @pytest.mark.parametrize(
   ('options', 'message'),
   [
@@ -222,7 +239,7 @@ def test_standing_statistics_of_a_generator():
     ({'resolution': 32}, 'dim_z=6 cannot be split into 4 chunks; .* such as 4 or 8'),
     ({'shared_dim': 0}, 'hierarchical z needs a shared embedding'),
     ({'kernel_init': 'he'}, "unknown initialiser 'he'; expected one of orthogonal"),
-    ({'norm': 'layer'}, "unknown norm 'layer'"),
+    ({'norm': 'group'}, "unknown norm 'group'"),
   ],
 )
 def test_one_clear_line(options, message):

@@ -67,3 +67,20 @@ def test_a_size_that_no_doubling_reaches_is_told(size):
 def test_an_option_it_does_not_have_is_told():
   with pytest.raises(ConfigError, match='shared_dim'):
     models.make('dcgan', image_shape=(8, 8, 1), num_classes=3, shared_dim=3)
+
+
+def test_a_head_by_choice():
+  x = jnp.zeros((2, 16, 16, 3))
+  options = {'resolution': 16, 'channels': 2, 'num_classes': 3}
+  discriminator = Discriminator(**options, head='auxiliary_classifier')
+  output = jax.eval_shape(lambda: discriminator.init_with_output(jax.random.key(0), x, LABELS)[0])
+  assert {name: value.shape for name, value in output.items()} == {
+    'logits': (2,),
+    'class_logits': (2, 3),
+  }
+  plain = shapes(Discriminator(**options), x)  # that there are classes changes nothing by itself
+  assert plain == shapes(Discriminator(resolution=16, channels=2), x)
+  assert set(shapes(discriminator, x)) - set(plain) == {"['classify']['kernel']"}
+  with pytest.raises(ValueError, match="head='projection' needs labels; the data have none"):
+    make = lambda: models.make('dcgan', image_shape=(16, 16, 3), num_classes=0, head='projection')
+    make().init(jax.random.key(0), {'image': x, 'label': LABELS})

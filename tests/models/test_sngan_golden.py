@@ -159,10 +159,8 @@ class Case:
   def leaves(self, group):
     """Our path -> array of a group of theirs, such as 'G0'."""
     part = {k.removeprefix(f'{group}/'): v for k, v in self.numbers.items() if k.startswith(group)}
-    known = {k.split('.')[1] for k in self.numbers if k.startswith(f'{group[-2]}0/blocks')}
-    if group.startswith('grad'):
-      known = {k.split('.')[1] for k in self.numbers if k.startswith(f'{group[-1]}0/blocks')}
     blocks, which = {}, f'{group[-1] if group.startswith("grad") else group[0]}0'
+    known = {k.split('.')[1] for k in self.numbers if k.startswith(f'{which}/blocks')}
     for i in sorted(known, key=int):
       attention = f'{which}/blocks.{i}.0.sigma' in self.numbers
       count = sum(name.startswith('block') for name in blocks.values())

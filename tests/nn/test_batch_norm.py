@@ -129,8 +129,8 @@ def test_instance_norm_uses_each_examples_moments():
 
 
 def test_unknown_norm():
-  with pytest.raises(ValueError, match="unknown norm 'layer'; expected one of batch"):
-    BatchNorm(norm='layer').init(jax.random.key(0), X)
+  with pytest.raises(ValueError, match="unknown norm 'group'; expected one of batch"):
+    BatchNorm(norm='group').init(jax.random.key(0), X)
 
 
 def test_pmap_has_global_statistics():
@@ -173,3 +173,13 @@ def test_added_gain_is_added():
     {'params': {'scale': jnp.ones(8), 'bias': jnp.zeros(8)}, 'batch_stats': stats}, X
   )
   close(layer.apply({'params': params, 'batch_stats': stats}, X), plain + 3.5)
+
+
+def test_layer_norm_uses_each_examples_moments_over_everything_and_keeps_none():
+  layer = BatchNorm(norm='layer', epsilon=1e-5)
+  x = 3 + 2 * np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
+  out, variables = layer.init_with_output(jax.random.key(0), x, True)
+  mean, var = x.mean((1, 2, 3), keepdims=True), x.var((1, 2, 3), keepdims=True)
+  np.testing.assert_allclose(out, (x - mean) / np.sqrt(var + 1e-5), atol=1e-5)
+  np.testing.assert_array_equal(layer.apply(variables, x, False), out)
+  assert set(variables) == {'params'}
