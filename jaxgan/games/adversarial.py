@@ -215,7 +215,7 @@ def adversarial(
     for name, (weight, objective) in terms.items():
       metrics[name] = objective.discriminator(seen_real, seen_fake).mean()
       total += weight * metrics[name]
-    means = None, None
+    means: tuple[Any, Any] = None, None
     if running:
       before = variables['running']['real'], variables['running']['fake']
       means = penalties.lecam_means(before, real_logits, fake_logits)

@@ -9,7 +9,6 @@ from flax import linen as nn
 
 from jaxgan.nn import latents, replicas
 
-
 CONDITIONINGS = ('', 'concatenation', 'embedding')
 
 

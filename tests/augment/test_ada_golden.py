@@ -1,6 +1,5 @@
 """ADA's pipeline against numbers recorded from stylegan2-ada-pytorch (golden/stylegan2), draw by draw."""
 
-import re
 from pathlib import Path
 
 import jax
