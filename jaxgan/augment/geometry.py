@@ -92,9 +92,13 @@ def along_both(rows: jax.Array, images: jax.Array, columns: jax.Array) -> jax.Ar
   The maps may have a leading axis B, one an image. Matrix products, since a filter per image or per
   channel would be a grouped convolution, which is slow on every backend.
   """
-  b = lambda matrix: 'b' if matrix.ndim == 3 else ''
-  images = jnp.einsum(f'{b(rows)}mh,bhwc->bmwc', rows, images, precision='highest')
-  return jnp.einsum(f'{b(columns)}nw,bmwc->bmnc', columns, images, precision='highest')
+  batch, height, _, channels = images.shape
+  each = 'b' if columns.ndim == 3 else ''
+  images = jnp.einsum(f'bhwc,{each}nw->bhnc', images, columns, precision='highest')
+  # columns first and rows as one product an image: the large array is then written in its layout
+  rows = jnp.broadcast_to(rows, (batch, *rows.shape[-2:]))
+  images = jnp.matmul(rows, images.reshape(batch, height, -1), precision='highest')
+  return images.reshape(batch, rows.shape[1], columns.shape[-2], channels)
 
 
 def bilinear(images: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
