@@ -23,7 +23,9 @@ def deceive(real: jax.Array, fake: jax.Array, u: jax.Array, p: jax.Array | float
     ValueError: real and fake differ in shape.
   """
   if real.shape != fake.shape:
-    raise ValueError(f'real {real.shape} and fake {fake.shape}; expected one shape, a pair a sample')
+    raise ValueError(
+      f'real {real.shape} and fake {fake.shape}; expected one shape, a pair a sample'
+    )
   pseudo = (u < p).reshape((-1,) + (1,) * (real.ndim - 1))
   return jnp.where(pseudo, jax.lax.stop_gradient(fake).astype(real.dtype), real)
 

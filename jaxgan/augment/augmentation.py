@@ -47,7 +47,9 @@ def separately(augment: Callable[..., jax.Array]) -> Callable[..., Any]:
       if images is None:
         return None
       if images.ndim != 4:
-        raise ValueError(f'images of shape {images.shape}; expected [batch, height, width, channels]')
+        raise ValueError(
+          f'images of shape {images.shape}; expected [batch, height, width, channels]'
+        )
       wide = images.astype(jnp.promote_types(images.dtype, jnp.float32))
       return augment(wide, key, state, step).astype(images.dtype)
 

@@ -55,4 +55,3 @@ def recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
   # products and sums, not a matrix product: 3x3 is too small for one, and it would be rounded
   mapped = (images[..., None, :] * linear[:, None, None].astype(images.dtype)).sum(-1)
   return mapped + offset[:, None, None].astype(images.dtype)
-

@@ -96,7 +96,9 @@ def _integers(key: jax.Array, shape: tuple[int, ...], bounds: list[tuple[int, in
 
 
 Step = tuple[Callable[..., jax.Array], Callable[..., jax.Array]]
-POLICIES: dict[str, tuple[Step, ...]] = {  # name -> (change, its draws), in the order of application
+POLICIES: dict[
+  str, tuple[Step, ...]
+] = {  # name -> (change, its draws), in the order of application
   'color': ((brightness, _uniform), (saturation, _uniform), (contrast, _uniform)),
   'translation': ((translation, _shifts),),
   'cutout': ((cutout, _centers),),

@@ -105,7 +105,11 @@ def test_combination_and_its_gradient(case):
   groups, p, percentile = COMBINED[case]
   names = [name for group in groups for name in GROUPS[group]]
   out, pull = run(COMBOS, case, names, p, percentile)
-  theirs = {k: images(v) for k in ('out', 'cot', 'grad_x') if (v := COMBOS.get(f'{case:02}/{k}')) is not None}
+  theirs = {
+    k: images(v)
+    for k in ('out', 'cot', 'grad_x')
+    if (v := COMBOS.get(f'{case:02}/{k}')) is not None
+  }
   # colours multiply the float32 rounding of the reference's coordinates by as much as the images
   scale = lambda x: np.abs(x).max() if {'g', 'c'} <= set(groups) else 1.0
   close(out, theirs['out'], scale(theirs['out']))

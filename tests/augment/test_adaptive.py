@@ -14,7 +14,9 @@ SURE, LOST = jnp.full(8, 3.0), jnp.full(8, -0.1)
 
 def moves(logits, **options):
   """p after each of the updates with these logits."""
-  init, update = adaptive_probability(**{'p': 0.5, 'target': 0.6, 'kimg': 1, 'interval': 1} | options)
+  init, update = adaptive_probability(
+    **{'p': 0.5, 'target': 0.6, 'kimg': 1, 'interval': 1} | options
+  )
   state, out = init(), []
   for x in logits:
     state = jax.jit(update)(state, x)
@@ -44,7 +46,9 @@ def test_it_moves_every_interval_by_the_mean_since_the_last_move():
 
 def test_pmap_replicas_move_alike_by_the_whole_batch():
   init, update = adaptive_probability(0.5, 0.4, 1, 1)
-  both = jax.pmap(update, axis_name=replicas.AXIS, in_axes=(None, 0))(init(), jnp.stack([SURE, LOST]))
+  both = jax.pmap(update, axis_name=replicas.AXIS, in_axes=(None, 0))(
+    init(), jnp.stack([SURE, LOST])
+  )
   np.testing.assert_allclose(both['p'], [0.5 - 0.016] * 2, rtol=1e-6)
 
 

@@ -42,5 +42,7 @@ def test_the_state_decides_and_one_side_alone_passes():
   state['p'] = jnp.float32(1)
   assert (augmentation.apply(real, fake, key, state, 0)[0] == fake).all()
   assert augmentation.apply(None, fake, key, state, 0) == (None, fake)
-  with pytest.raises(ValueError, match=r'real \(8, 2, 2, 1\) and fake \(4, 2, 2, 1\); expected one'):
+  with pytest.raises(
+    ValueError, match=r'real \(8, 2, 2, 1\) and fake \(4, 2, 2, 1\); expected one'
+  ):
     augmentation.apply(real, fake[:4], key, state, 0)

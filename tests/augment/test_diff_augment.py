@@ -77,7 +77,7 @@ def test_ranges_of_the_draws():
 
 def test_the_policy_says_what_is_done():
   x = jax.random.uniform(jax.random.key(1), (4, 8, 8, 3), minval=0.1)
-  of = lambda policy: diff_augment(policy).apply(x, None, jax.random.key(2), {}, 0)[0]
+  of = lambda policy: jax.jit(diff_augment(policy).apply)(x, None, jax.random.key(2), {}, 0)[0]
   color, cut, both = of('color'), of('cutout'), of('color, cutout')
   assert (color != x).all()
   assert ((cut == 0) | (cut == x)).all() and (cut == 0).any()
