@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jaxgan.augment import ada
-from jaxgan.augment.ada import CHANGES, OPTIONS, POLICIES, augment, draw, options_of
+from jaxgan.augment.ada import CHANGES, OPTIONS, augment, draw, options_of
 from jaxgan.augment.bands import BANK, equalize, gains
 from jaxgan.augment.geometry import compose, moved, resample, scaled, turned
 from jaxgan.nn import replicas
@@ -44,14 +44,14 @@ def test_gradients_are_those_of_finite_differences_of_second_order_too():
   with jax.enable_x64(True):
     x = pictures(3, 8, 6, 3, dtype=jnp.float64)
     way = x[::-1]
-    value = jax.jit(lambda x: (jnp.sin(changed('bgcfnc')(x, 0.9))).sum())
-    gradient = jax.jit(jax.grad(value))
-    slope = (value(x + 1e-5 * way) - value(x - 1e-5 * way)) / 2e-5
-    np.testing.assert_allclose((gradient(x) * way).sum(), slope, rtol=1e-6)
-    assert (gradient(x) != 0).any((1, 2, 3)).all()
-    norm = jax.jit(lambda x: (gradient(x) ** 2).sum())  # as in R1
-    second = jax.jit(jax.grad(norm))(x)
-    slope = (norm(x + 1e-5 * way) - norm(x - 1e-5 * way)) / 2e-5
+    value = lambda x: jnp.sin(changed('bgcf')(x, 0.9)).sum()
+    both = jax.jit(jax.value_and_grad(value))
+    ((high, high_slope), (low, low_slope)) = both(x + 1e-5 * way), both(x - 1e-5 * way)
+    gradient = both(x)[1]
+    np.testing.assert_allclose((gradient * way).sum(), (high - low) / 2e-5, rtol=1e-6)
+    assert (gradient != 0).any((1, 2, 3)).all()
+    second = jax.jit(jax.grad(lambda x: (jax.grad(value)(x) ** 2).sum()))(x)  # as in R1
+    slope = ((high_slope**2).sum() - (low_slope**2).sum()) / 2e-5
     np.testing.assert_allclose((second * way).sum(), slope, rtol=1e-5)
 
 
@@ -89,7 +89,7 @@ def test_two_devices_give_what_one_gives():
 def test_each_change_comes_as_often_as_asked():
   """Of many examples a change touches p * multiple, less those whose draw is the identity."""
   x = jnp.broadcast_to(pictures(1, 4, 4, 3), (1000, 4, 4, 3))
-  part = {'xflip': 1 / 2, 'rotate': 1, 'lumaflip': 1 / 2, 'imgfilter': (1 - 0.8**4) / 0.2}
+  part = {'rotate': 1, 'lumaflip': 1 / 2, 'imgfilter': (1 - 0.8**4) / 0.2}
   for name in part:
     options = options_of('noise', noise=0, **{name: 0.5})
     out = jax.jit(lambda x, d: augment(x, d, None, 0.4, options))(x, draw(KEY, 1000))  # noqa: B023
@@ -98,7 +98,9 @@ def test_each_change_comes_as_often_as_asked():
 
 
 def test_draws_are_uniform_and_normal():
-  draws = {k: tuple(map(np.asarray, v)) for k, v in draw(KEY, 2000).items()}
+  draws = {
+    k: tuple(map(np.asarray, v)) for k, v in jax.jit(draw, static_argnums=1)(KEY, 2000).items()
+  }
   for name, (kind, n) in CHANGES.items():
     value, gate = draws[name]
     assert value.shape == ((2000, n) if n > 1 else (2000,))
@@ -116,12 +118,12 @@ def test_whole_pixels_quarter_turns_and_flips():
   close = lambda a, b, most: np.testing.assert_allclose(a, b, atol=most)
   close(resample(x, moved(one(2), one(-3)))[:, :13, 2:], x[:, 3:, :-2], 1e-5)
   close(resample(x, moved(one(2), one(0)))[:, :, :2], x[:, :, 2:0:-1], 1e-5)  # mirrored
-  # the filter is not quite symmetric, so the others are exact for smooth images alone
+  # the filter is not quite symmetric, so that the others come off by a tenth of a pixel
   y, x = jnp.meshgrid(*[jnp.linspace(-1, 1, 16)] * 2, indexing='ij')
   smooth = jnp.stack([jnp.cos(2 * x + y), jnp.sin(x - 2 * y)], -1)[None]
   inner = lambda a: a[:, 2:-2, 2:-2]
-  close(inner(resample(smooth, turned(one(np.pi / 2)))), inner(jnp.rot90(smooth, 1, (1, 2))), 0.01)
-  close(inner(resample(smooth, scaled(one(-1), one(1)))), inner(smooth[:, :, ::-1]), 0.01)
+  close(inner(resample(smooth, turned(one(np.pi / 2)))), inner(jnp.rot90(smooth, 1, (1, 2))), 0.05)
+  close(inner(resample(smooth, scaled(one(-1), one(1)))), inner(smooth[:, :, ::-1]), 0.05)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from jaxgan.augment import diff_augment
-from jaxgan.augment.diff_augment import POLICIES, brightness, contrast, cutout, edge, reach
-from jaxgan.augment.diff_augment import saturation, translation
+from jaxgan.augment.diff_augment import (
+  POLICIES,
+  brightness,
+  contrast,
+  cutout,
+  edge,
+  reach,
+  saturation,
+  translation,
+)
 
 NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_apa.npz'))
 
