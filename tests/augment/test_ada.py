@@ -74,6 +74,16 @@ def test_an_example_does_not_depend_on_its_neighbours():
   np.testing.assert_allclose(whole(x, draws)[:1], alone, atol=1e-5)
 
 
+def test_examples_that_are_passed_by_keep_their_bits():
+  x, options = pictures(4, 16, 16, 3), options_of('bgcf')
+  draws = {
+    name: (value, jnp.ones_like(gate).at[1:].set(0)) for name, (value, gate) in draw(KEY, 4).items()
+  }
+  out = jax.jit(lambda x: augment(x, draws, None, 0.7, options))(x)
+  assert (out[0] == x[0]).all()
+  assert (out[1:] != x[1:]).any((1, 2, 3)).all()
+
+
 def test_two_devices_give_what_one_gives():
   x = pictures(4, 8, 8, 3)
   apply = ada('noise', xflip=1, cutout=1, hue=1).apply
