@@ -110,6 +110,10 @@ def adversarial(
       f'packing={packing}; expected 1 or more, and a discriminator without labels: data.label=none'
     )
   future = make_unrolled(**unroll) if unroll else None
+  if top_k is not None:  # wrong options answer now, not when a step is traced
+    losses.top_k_count(0, 1, **top_k)
+  if latent_optimisation is not None:
+    optimise(jnp.zeros((1, dim_z)), lambda z: z.sum(-1), **latent_optimisation)
 
   def conditions(key, n, batch=None):
     """(latents, labels) of n fakes; where a loss compares each with a real one, of its class."""

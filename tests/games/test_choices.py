@@ -1,0 +1,259 @@
+"""Every choice of the adversarial game: it changes what it should, joins the state, and answers when wrong."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import losses, models
+from jaxgan.config import ConfigError
+from jaxgan.games.objectives import OBJECTIVES
+from jaxgan.train_state import TrainState
+from jaxgan.train_step import make_train_step
+from tests import tiny
+
+SHAPE, CLASSES, N = (16, 16, 3), 3, 6
+HEADS = [name for name in OBJECTIVES if name != 'info']
+
+
+def batch(n=N, seed=0):
+  rng = np.random.default_rng(seed)
+  image = rng.uniform(-1, 1, (n, *SHAPE))
+  return {
+    'image': jnp.asarray(image, jnp.float32),
+    'label': jnp.asarray(np.arange(n) % CLASSES, jnp.int32),
+  }
+
+
+def points(n=8):
+  """A batch of the tiny game."""
+  rng = np.random.default_rng(0)
+  return {
+    'image': jnp.asarray(rng.uniform(-1, 1, (n, 4, 4, 1)), jnp.float32),
+    'label': jnp.asarray(np.arange(n) % 3, jnp.int32),
+  }
+
+
+def trained(game, data, steps=2):
+  """(state after some steps, metrics of the last)."""
+  txs = {name: optax.sgd(1e-2) for name in game.losses}
+  state = TrainState.create(jax.random.key(1), game.init(jax.random.key(0), data), txs)
+  step = jax.jit(make_train_step(game, txs))
+  for _ in range(steps):
+    state, metrics = step(state, data)
+  return state, metrics
+
+
+def value(game, player, players, data, step=0):
+  loss = game.losses[player]
+  return loss(players[player]['params'], players, data, jax.random.key(0), jnp.asarray(step))
+
+
+@pytest.mark.parametrize('head', HEADS)
+def test_a_class_head_brings_its_objective_for_both_players(head):
+  options = {'image_shape': SHAPE, 'num_classes': CLASSES, 'channels': 4, 'condition': 'none'}
+  game = models.make('sngan', **options, head=head, dim_z=4)
+  players = game.init(jax.random.key(0), batch())
+  for player in game.losses:
+    loss, aux = value(game, player, players, batch())
+    assert np.isfinite(loss) and aux.metrics[head] != 0
+    gradient = jax.grad(
+      lambda p, player=player: game.losses[player](
+        p, players, batch(), jax.random.key(3), jnp.asarray(0)
+      )[0]
+    )(players[player]['params'])
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
+  logits = game.predict['score'](players, None, image=batch()['image'], label=batch()['label'])
+  assert logits.shape == (N,)
+
+
+def test_the_weight_of_an_objective_multiplies_it():
+  make = lambda weight: models.make(
+    'sngan', image_shape=SHAPE, num_classes=CLASSES, channels=4, dim_z=4, head='auxiliary_classifier',
+    objectives={'auxiliary_classifier': {'weight': weight}},
+  )  # fmt: skip
+  none, twice = make(0.0), make(2.0)
+  players = none.init(jax.random.key(0), batch())
+  for player in none.losses:
+    without, _ = value(none, player, players, batch())
+    loss, aux = value(twice, player, players, batch())
+    np.testing.assert_allclose(
+      loss - without, 2 * aux.metrics['auxiliary_classifier'], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_ac_gan_learns_the_classes_of_the_real_pictures():
+  data = batch()
+  colours = jnp.asarray([[1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]])[data['label']]
+  data['image'] = jnp.broadcast_to(colours[:, None, None], data['image'].shape)
+  game = models.make(
+    'sngan',
+    image_shape=SHAPE,
+    num_classes=CLASSES,
+    channels=4,
+    dim_z=4,
+    head='auxiliary_classifier',
+  )
+  txs = {name: optax.adam(2e-3) for name in game.losses}
+  state = TrainState.create(jax.random.key(1), game.init(jax.random.key(0), data), txs)
+  step = jax.jit(make_train_step(game, txs))
+  _, first = step(state, data)
+  for _ in range(40):
+    state, metrics = step(state, data)
+  name = 'discriminator/auxiliary_classifier'
+  assert metrics[name] < 0.5 * first[name]
+
+
+def test_info_codes_reach_both_losses():
+  game = models.make(
+    'sngan', image_shape=SHAPE, num_classes=CLASSES, channels=4, dim_z=4, condition='none', head='info',
+    info_discrete=2, info_categories=5, info_continuous=3,
+  )  # fmt: skip
+  players = game.init(jax.random.key(0), batch())
+  z = game.predict['latent'](players, jax.random.key(0), n=7)
+  assert z.shape == (7, 4 + 2 * 5 + 3) and not game.conditional
+  np.testing.assert_array_equal(z[:, 4:14].reshape(7, 2, 5).sum(-1), 1)
+  for player in game.losses:
+    _, aux = value(game, player, players, batch())
+    # two codes of five values that nobody has learnt yet, and three of unit variance
+    assert 2 * np.log(5) * 0.3 < aux.metrics['info'] < 2 * np.log(5) * 3 + 6
+
+
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'loss': name} for name in ('relativistic', 'relativistic_average', 'logistic', 'f_gan_kl')
+  ]
+  + [
+    {'discriminator_penalties': {name: {}}}
+    for name in (
+      'lipschitz_penalty', 'max_gradient_penalty', 'dragan', 'lecam', 'consistency',
+      'balanced_consistency', 'latent_consistency', 'r1', 'r2',
+    )
+  ]
+  + [
+    {'generator_penalties': {'latent_diversity': {}}},
+    {'top_k': {'every': 1}},
+    {'latent_optimisation': {'clip': 0.0}},
+    {'latent': 'bernoulli'},
+    {'latent': 'categorical'},
+    {'augment': {'instance_noise': {'start': 0.3, 'steps': 10}}},
+    {'augment': {'apa': {'p': 0.5}}},
+    {'augment': {'diff_augment': {'policy': 'translation,cutout'}}},
+    {'augment': {'ada': {'policy': 'blit', 'p': 0.5}}},
+    {'packing': 2, 'discriminator_penalties': {'gradient_penalty': {}}},
+  ],
+  ids=str,
+)  # fmt: skip
+def test_every_choice_trains_and_stays_finite(options):
+  game = tiny.game(**options)
+  state, metrics = trained(game, points())
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(state.players))
+  for specs in ('discriminator_penalties', 'generator_penalties'):
+    for name in options.get(specs, ()):
+      assert f'{specs.split("_")[0]}/{name}' in metrics
+  plain, _ = trained(tiny.game(), points())
+  same = jax.tree.map(
+    lambda a, b: bool((a == b).all()),
+    [v['params'] for v in state.players.values()],
+    [v['params'] for v in plain.players.values()],
+  ) if 'packing' not in options else [False]  # fmt: skip
+  assert not all(jax.tree.leaves(same))  # the choice changes the game
+
+
+def test_the_running_means_of_lecam_are_part_of_the_state():
+  state, metrics = trained(tiny.game(discriminator_penalties={'lecam': {}}), points(), steps=3)
+  running = state.players['discriminator']['running']
+  assert running['real'] != 0 and running['fake'] != 0
+  assert abs(running['real']) < abs(metrics['discriminator/real_logit'])  # from 0, by a hundredth
+
+
+def test_the_adaptive_p_moves_with_the_real_logits_and_is_part_of_the_state():
+  game = tiny.game(augment={'ada': {'policy': 'blit', 'kimg': 0.1, 'interval': 1}})
+  state, metrics = trained(game, points(), steps=3)
+  assert set(state.players['discriminator']) == {'params', 'augment_ada'}
+  p = state.players['discriminator']['augment_ada']['p']
+  assert metrics['discriminator/ada_p'] == p and 0 <= p <= 1
+
+
+def test_instance_noise_ends():
+  noisy, plain = tiny.game(augment={'instance_noise': {'start': 1.0, 'steps': 10}}), tiny.game()
+  players = plain.init(jax.random.key(0), points())
+  for player in plain.losses:
+    at = lambda game, step, player=player: float(value(game, player, players, points(), step)[0])
+    assert at(noisy, 0) != at(plain, 0)
+    np.testing.assert_allclose(at(noisy, 10), at(plain, 10), rtol=1e-6)
+
+
+def test_top_k_takes_the_best_half():
+  game, plain = (
+    tiny.game(loss='wasserstein', top_k={'every': 1, 'floor': 0.5}),
+    tiny.game(loss='wasserstein'),
+  )
+  players = plain.init(jax.random.key(0), points())
+  all_of_them, _ = value(plain, 'generator', players, points(), 0)
+  best, _ = value(game, 'generator', players, points(), 10_000)
+  assert best < all_of_them  # minus the mean of the larger logits
+  np.testing.assert_allclose(
+    value(game, 'generator', players, points(), 0)[0], all_of_them, rtol=1e-5
+  )
+
+
+def test_relativistic_fakes_have_the_class_of_the_real_ones_they_are_compared_with():
+  seen = []
+  original = tiny.Discriminator.__call__
+  game = tiny.game(loss='relativistic')
+  players = game.init(jax.random.key(0), points())
+
+  class Spy(tiny.Discriminator):
+    def __call__(self, x, labels, train=False):
+      seen.append(labels)
+      return original(self, x, labels, train)
+
+  from jaxgan.games.adversarial import adversarial
+
+  spied = adversarial(tiny.Generator(), Spy(), dim_z=2, num_classes=3, loss='relativistic')
+  for player in spied.losses:
+    value(spied, player, players, points())
+    np.testing.assert_array_equal(seen[-1][0::2], seen[-1][1::2])
+    np.testing.assert_array_equal(seen[-1][1::2], points()['label'])
+
+
+@pytest.mark.parametrize(
+  'options, says',
+  [
+    ({'head': 'auxiliary_clasifier'}, 'auxiliary_classifier'),
+    ({'objectives': {'contrastive': {}}}, "needs the outputs embedding, proxy, but .*game.head='contrastive'"),
+    ({'objectives': {'contrast': {}}}, "unknown objective 'contrast'; did you mean 'contrastive'"),
+    ({'head': 'adc', 'objectives': {'adc': {'temprature': 1}}}, "objective 'adc' has no option 'temprature'"),
+    ({'objectives': {'info': {}}}, "objective 'info' needs codes"),
+    ({'augment': {'adda': {}}}, "did you mean 'ada'"),
+    ({'augment': {'ada': {'polcy': 'bgc'}}}, 'polcy'),
+    ({'packing': 2}, 'packing=2; expected 1 or more, and a discriminator without labels'),
+    ({'head': 'multi_hinge', 'objectives': {}}, 'a head with a column a class needs the objective'),
+    ({'unroll': {'steps': 2}}, 'unroll'),
+    ({'top_k': {'evry': 2}}, 'evry'),
+  ],
+)  # fmt: skip
+def test_a_wrong_choice_is_one_line_before_anything_compiles(options, says):
+  with pytest.raises((ConfigError, ValueError, TypeError), match=says) as error:
+    game = models.make(
+      'sngan', image_shape=SHAPE, num_classes=CLASSES, channels=4, dim_z=4, **options
+    )
+    game.init(jax.random.key(0), batch())
+  assert '\n' not in str(error.value)
+
+
+def test_a_class_head_without_labels_is_one_line():
+  with pytest.raises(ValueError, match='needs labels; the data have none'):
+    models.make(
+      'sngan', image_shape=SHAPE, num_classes=0, channels=4, head='auxiliary_classifier'
+    ).init(jax.random.key(0), batch())
+
+
+def test_every_pair_has_the_same_call():
+  real, fake = jnp.linspace(-1, 1, 4), jnp.linspace(-2, 0.5, 4)
+  for name in ('hinge', 'relativistic', 'f_gan_pearson'):
+    pair = losses.pair(name)
+    assert pair.discriminator(real, fake).shape == pair.generator(real, fake).shape == (4,)
