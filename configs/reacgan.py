@@ -29,6 +29,10 @@ def get_config(variant: str = '') -> ConfigDict:
   config = configs.base()
   config.model = 'sngan'
   config.game.update(loss='hinge', channels=64, dim_z=128, spectral=True, head='d2d_cross_entropy')
+  config.updates = {'discriminator': 5, 'generator': 1}
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
+  config.smoke = {'game': {'channels': 4}}
   {'': pixel_faces, 'cifar10': cifar10}[variant](config)
   return config
 

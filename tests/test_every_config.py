@@ -93,12 +93,16 @@ def test_builds_at_full_size(path, variant):
   configs.validate(config)
   stand_in = configs.smoke(get_config(path, variant))
   if config.data.source == 'tfds':  # its shape and classes without its pictures
-    shape, classes = {
-      'imagenet2012': ((128, 128, 3), 1000),
-      'cifar10': ((32, 32, 3), 10),
-      'fashion_mnist': ((32, 32, 1), 10),
-      'celeb_a': ((64, 64, 3), 0),
+    channels, classes = {
+      'imagenet2012': (3, 1000),
+      'cifar10': (3, 10),
+      'fashion_mnist': (1, 10),
+      'mnist': (1, 10),
+      'celeb_a': (3, 0),
+      'lsun/bedroom': (3, 0),
     }[config.data.name]
+    classes = 0 if config.data.label == 'none' else classes
+    shape = (config.data.resolution, config.data.resolution, channels)
     fetch = lambda i: {
       'image': np.zeros((len(i), *shape), np.uint8),
       'label': np.zeros(len(i), np.int32),
