@@ -1,5 +1,6 @@
 """The importer of the PyTorch tutorial's DCGAN: pictures as torch draws them, and its errors."""
 
+import itertools
 from pathlib import Path
 
 import jax
@@ -69,7 +70,7 @@ def torchs(torch, doublings, ngf, nz, nc, bias):
   nn = torch.nn
   widths = [nz, *(ngf << i for i in reversed(range(doublings))), nc]
   layers = []
-  for i, (inner, outer) in enumerate(zip(widths, widths[1:])):
+  for i, (inner, outer) in enumerate(itertools.pairwise(widths)):
     step = (4, 2, 1) if i else (4, 1, 0)
     layers.append(nn.ConvTranspose2d(inner, outer, *step, bias=bias))
     layers += [nn.BatchNorm2d(outer), nn.ReLU(True)] if i < doublings else [nn.Tanh()]
