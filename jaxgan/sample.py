@@ -332,10 +332,9 @@ def mix(trained: Trained) -> Any:
   from jaxgan.evaluators.samples import slerp
 
   given: Any = flags.FLAGS
-  named = terms(f'({given.latents})')
-  if len(named) != 1 or not 2 <= len(named[0][1]) <= 12:
+  if not re.fullmatch(r'\d+(,\d+){1,11}', given.latents, re.ASCII):
     raise ConfigError(f'latents {given.latents!r}; expected 2 to 12 numbers of pictures, as 0,1,2')
-  chosen = list(named[0][1])
+  chosen = list(terms(f'({given.latents})')[0][1])
   _, z, labels = numbered(trained, 1 + max(chosen))
   rows, columns = (part.ravel() for part in np.meshgrid(chosen, chosen, indexing='ij'))
   halfway = np.where((rows == columns)[:, None], z[rows], slerp(z[rows], z[columns], 3)[:, 1])
