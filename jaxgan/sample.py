@@ -1,6 +1,7 @@
 """python -m jaxgan.sample --workdir=... : pictures from a trained generator, from its work folder alone."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,9 @@ from jaxgan import command
 from jaxgan.config import ConfigError, nearest
 
 BATCH = 64
+MOST = 2**16  # pictures that --latents may number
+JITTER = 0.25  # of the neighbours of a sum, as in the figure of Radford et al. 2015
+SHEETS = ('interpolation', 'truncation', 'arithmetic', 'mix')
 
 
 def define_flags() -> None:
@@ -19,8 +23,12 @@ def define_flags() -> None:
   flags.DEFINE_string(
     'output', None, 'file (grid, npz) or folder (png) to write [in the work folder]'
   )
-  flags.DEFINE_enum(
-    'format', 'grid', ['grid', 'png', 'npz', 'interpolation', 'truncation'], 'what to write'
+  flags.DEFINE_enum('format', 'grid', ['grid', 'png', 'npz', *SHEETS], 'what to write')
+  flags.DEFINE_string(
+    'latents',
+    None,
+    'numbers of pictures of the grid, for --format=arithmetic as 0+1-2 or (0,1,2)-(3,4,5)+(6,7,8), '
+    'whose brackets are means, for --format=mix as 0,1,2',
   )
   flags.DEFINE_integer('n', 64, 'pictures', 1)
   flags.DEFINE_string('class', None, 'name or number of one class [all of them in turn]')
@@ -48,12 +56,14 @@ class Trained(NamedTuple):
     players: the variables that they need.
     class_names: of the data it was trained on; () = none, or none that it takes notice of.
     step: of the checkpoint.
+    config: of the run, as nested dicts.
   """
 
   game: Any
   players: Mapping[str, Any]
   class_names: tuple[str, ...]
   step: int
+  config: Mapping[str, Any]
 
 
 def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True) -> Trained:
@@ -86,7 +96,7 @@ def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True
     **meta['config']['game'],
   )
   names = tuple(data['class_names']) if game.conditional else ()
-  return Trained(game, players, names, step)
+  return Trained(game, players, names, step, meta['config'])
 
 
 def class_number(given: str, names: Sequence[str]) -> int:
@@ -128,7 +138,6 @@ def draw(
     (float32 [n, H, W, C] in [-1, 1], float32 [n, dim_z]).
   """
   import jax
-  import jax.numpy as jnp
   import numpy as np
 
   predict, key = trained.game.predict, jax.random.key(seed)
@@ -137,15 +146,72 @@ def draw(
       trained.players, k, n=BATCH, truncation=truncation, convention=convention
     )
   )
-  sample = jax.jit(predict['sample'])
-  padded = np.pad(np.asarray(labels, np.int32), (0, -len(labels) % BATCH), mode='edge').reshape(
-    -1, BATCH
-  )
-  images, latents = [], []
-  for i, part in enumerate(padded):
-    latents.append(latent(jax.random.fold_in(key, i)))
-    images.append(np.asarray(sample(trained.players, key, label=jnp.asarray(part), z=latents[-1])))
-  return np.concatenate(images)[: len(labels)], np.concatenate(latents)[: len(labels)]
+  batches = -(-len(labels) // BATCH)
+  latents = np.concatenate([latent(jax.random.fold_in(key, i)) for i in range(batches)])
+  return pictures(trained, latents[: len(labels)], labels), latents[: len(labels)]
+
+
+def pictures(trained: Trained, z: Any, labels: Any) -> Any:
+  """Pictures of the given latents, whatever is drawn with them.
+
+  Args:
+    trained: see `load`.
+    z: float [n, dim_z].
+    labels: int [n].
+
+  Returns:
+    float32 [n, H, W, C] in [-1, 1].
+  """
+  import jax
+  import jax.numpy as jnp
+  import numpy as np
+
+  sample, key = jax.jit(trained.game.predict['sample']), jax.random.key(0)
+  z, labels = np.asarray(z, np.float32), np.asarray(labels, np.int32)
+  images = []
+  for i in range(0, len(z), BATCH):
+    part = np.arange(i, i + BATCH).clip(max=len(z) - 1)  # one shape is compiled
+    images.append(
+      np.asarray(sample(trained.players, key, label=jnp.asarray(labels[part]), z=z[part]))
+    )
+  return np.concatenate(images)[: len(z)]
+
+
+def terms(expression: str) -> list[tuple[int, tuple[int, ...]]]:
+  """'(0,1,2)-3+4' as [(1, (0, 1, 2)), (-1, (3,)), (1, (4,))]: signs and numbers of pictures.
+
+  Raises:
+    ConfigError: the text is no such sum, or names a picture beyond the 65,536th.
+  """
+  text = re.sub(r'\s', '', expression)
+  term = r'([+-]?)(\d+|\(\d+(?:,\d+)*\))'
+  if not re.fullmatch(rf'{term}(?:[+-](?:\d+|\(\d+(?:,\d+)*\)))*', text, re.ASCII):
+    raise ConfigError(
+      f'latents {expression!r}; expected a sum of numbers of pictures, such as 0+1-2, or of means '
+      'of several, such as (0,1,2)-(3,4,5)+(6,7,8)'
+    )
+  found = [
+    (-1 if sign == '-' else 1, tuple(map(int, re.findall(r'\d+', group))))
+    for sign, group in re.findall(term, text, re.ASCII)
+  ]
+  last = max(i for _, group in found for i in group)
+  if last >= MOST:
+    raise ConfigError(f'latents {expression!r} name picture {last}; expected less than {MOST}')
+  return found
+
+
+def combine(z: Any, sum_of: Sequence[tuple[int, tuple[int, ...]]]) -> Any:
+  """sum_i sign_i * mean of the latents of group i, float32 [dim_z]; z [n, dim_z], groups as of `terms`.
+
+  The plain sum of the paper, not brought back to the length of a drawn latent: one of three means of
+  three normal latents has that length by itself, while z_0 - z_1 + z_2 is sqrt(3) times as long.
+
+  Source: Radford, Metz, Chintala 2015, arXiv 1511.06434, section 6.3.2.
+  """
+  import numpy as np
+
+  z = np.asarray(z)
+  return sum(sign * z[list(group)].mean(0) for sign, group in sum_of).astype(np.float32)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -155,6 +221,10 @@ def main(argv: Sequence[str]) -> int:
     raise ConfigError(f'unexpected argument {argv[1]!r}; flags look like --n=16')
   if given.workdir is None:
     raise ConfigError('no work folder given; try --workdir=runs/biggan')
+  if (given.format in ('arithmetic', 'mix')) != (given.latents is not None):
+    raise ConfigError(
+      '--latents=0+1-2 goes with --format=arithmetic, and --latents=0,1,2 with --format=mix'
+    )
   if not math.isfinite(given.truncation):
     raise ConfigError(f'truncation={given.truncation}; expected a number, such as 0.5')
   kind = given.format
@@ -175,7 +245,7 @@ def main(argv: Sequence[str]) -> int:
     players = trained.game.predict['standing'](trained.players, key, batches=given.standing)
     trained = trained._replace(players=players)
   try:
-    (write_sheet if kind in ('interpolation', 'truncation') else write_pictures)(trained, output)
+    (write_sheet if kind in SHEETS else write_pictures)(trained, output)
   except OSError as error:
     raise ConfigError(f'{output} cannot be written: {error.strerror or error}') from error
   except FlaxError as error:
@@ -192,12 +262,89 @@ def write_sheet(trained: Trained, output: Path) -> None:
   from jaxgan.evaluators.samples import Sheets
 
   given: Any = flags.FLAGS
+  if given.format in ('arithmetic', 'mix'):
+    plots.save(output, (arithmetic if given.format == 'arithmetic' else mix)(trained))
+    return
   sheets = Sheets(trained.game, trained.class_names, seed=given.seed)
   if given.format == 'truncation':
     sheet = sheets.truncation(trained.players, given.convention)
   else:
     sheet = sheets.interpolation(trained.players, (given.seed, given.to_seed))
   plots.save(output, sheet)
+
+
+def numbered(trained: Trained, count: int) -> tuple[Any, Any, Any]:
+  """(pictures, latents, labels) of the first `count` that the flags ask for, see `draw`."""
+  import numpy as np
+
+  given: Any = flags.FLAGS
+  names, one = trained.class_names, given['class'].value
+  labels = np.arange(count) % max(len(names), 1)
+  if one is not None:
+    labels = np.full(count, class_number(one, names))
+  return *draw(trained, labels, given.seed, given.truncation, given.convention), labels
+
+
+def arithmetic(trained: Trained) -> Any:
+  """The sheet of --latents as a sum: a column for each term, then the sum within its neighbours.
+
+  A term's column shows its pictures, and in the row 'mean' that of their mean latent. On the right is
+  the picture of the sum, in the middle of eight that differ from it by uniform noise of +-0.25 in
+  every number, as in the paper. Pictures of sums are of the class of the first picture named.
+  """
+  import numpy as np
+
+  from jaxgan import plots
+
+  given: Any = flags.FLAGS
+  sum_of = terms(given.latents)
+  images, z, labels = numbered(trained, 1 + max(i for _, group in sum_of for i in group))
+  total = combine(z, sum_of)
+  noise = np.random.default_rng(given.seed).uniform(-JITTER, JITTER, (9, len(total)))
+  noise[4] = 0
+  means = [combine(z, [(1, group)]) for _, group in sum_of]
+  own = [labels[group[0]] for _, group in sum_of]
+  made = pictures(trained, [*means, *(total + noise)], [*own, *[own[0]] * 9])
+  longest = max(3, *(len(group) for _, group in sum_of))
+  sheet = np.ones((longest + 1, len(sum_of) + 3, *images.shape[1:]), np.float32)
+  for column, (_, group) in enumerate(sum_of):
+    sheet[: len(group), column] = images[list(group)]
+    sheet[-1, column] = made[column]
+  sheet[:3, -3:] = made[len(means) :].reshape(3, 3, *images.shape[1:])
+  heads = [f'{"-" if sign < 0 else "+"} {",".join(map(str, group))}' for sign, group in sum_of]
+  return plots.grid(
+    sheet.reshape(-1, *images.shape[1:]),
+    sheet.shape[1],
+    row_labels=[*[''] * longest, 'mean'],
+    column_labels=[heads[0].removeprefix('+ '), *heads[1:], '', '= sum', ''],
+    title=f'{given.latents} of seed {given.seed}',
+  )
+
+
+def mix(trained: Trained) -> Any:
+  """The sheet of --latents as a list: row i and column j meet halfway between both on the sphere.
+
+  On the diagonal are the pictures themselves; all pictures of a row are of its picture's class.
+  """
+  import numpy as np
+
+  from jaxgan import plots
+  from jaxgan.evaluators.samples import slerp
+
+  given: Any = flags.FLAGS
+  if not re.fullmatch(r'\d+(,\d+){1,11}', given.latents, re.ASCII):
+    raise ConfigError(f'latents {given.latents!r}; expected 2 to 12 numbers of pictures, as 0,1,2')
+  chosen = list(terms(f'({given.latents})')[0][1])
+  _, z, labels = numbered(trained, 1 + max(chosen))
+  rows, columns = (part.ravel() for part in np.meshgrid(chosen, chosen, indexing='ij'))
+  halfway = np.where((rows == columns)[:, None], z[rows], slerp(z[rows], z[columns], 3)[:, 1])
+  return plots.grid(
+    pictures(trained, halfway, labels[rows]),
+    len(chosen),
+    row_labels=[str(i) for i in chosen],
+    column_labels=[str(i) for i in chosen],
+    title=f'halfway between pictures of seed {given.seed}',
+  )
 
 
 def write_pictures(trained: Trained, output: Path) -> None:
@@ -208,18 +355,16 @@ def write_pictures(trained: Trained, output: Path) -> None:
 
   given: Any = flags.FLAGS
   number, names, one = given.n, trained.class_names, given['class'].value
-  classes = max(len(names), 1)
-  labels = np.arange(number) % classes if one is None else np.full(number, class_number(one, names))
-  images, latents = draw(trained, labels, given.seed, given.truncation, given.convention)
-  pictures = plots.to_uint8(images)[..., : images.shape[-1]]
+  images, latents, labels = numbered(trained, number)
+  drawn = plots.to_uint8(images)[..., : images.shape[-1]]
   if given.format == 'grid':
-    columns = classes if one is None and classes > 1 else 8
-    plots.save(output, plots.grid(pictures, min(columns, number)))
+    columns = len(names) if one is None and len(names) > 1 else 8
+    plots.save(output, plots.grid(drawn, min(columns, number)))
   elif given.format == 'png':
-    for i, picture in enumerate(pictures):
+    for i, picture in enumerate(drawn):
       plots.save(output / f'{i:06d}.png', picture)
   else:
-    arrays = {'image': pictures, 'label': labels.astype(np.int32), 'z': latents}
+    arrays = {'image': drawn, 'label': labels.astype(np.int32), 'z': latents}
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open('wb') as file:  # given a name, NumPy appends .npz to it
       np.savez_compressed(file, **arrays, class_names=np.array(names))

@@ -155,6 +155,97 @@ def test_an_interpolation_depends_on_both_seeds(workdir):
 
 
 @pytest.mark.parametrize(
+  'expression, found',
+  [
+    ('0+1-2', [(1, (0,)), (1, (1,)), (-1, (2,))]),
+    (' (0, 1,2) - 3', [(1, (0, 1, 2)), (-1, (3,))]),
+    ('-(4)+70', [(-1, (4,)), (1, (70,))]),
+  ],
+)
+def test_sums_of_latents_are_read(expression, found):
+  assert sample.terms(expression) == found
+
+
+@pytest.mark.parametrize('expression', ['', '0+', '0_1', '(0,1', '0*2', '()', '0,1', '1.5', '²'])
+def test_what_is_no_sum_is_told(expression):
+  with pytest.raises(UserError, match='expected a sum of numbers of pictures'):
+    sample.terms(expression)
+
+
+def test_latents_are_added_as_the_sum_says():
+  z = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+  found = sample.combine(z, sample.terms('(0,1)-2+(3,4,5)'))
+  expected = (z[0] + z[1]) / 2 - z[2] + (z[3] + z[4] + z[5]) / 3
+  np.testing.assert_allclose(found, expected, rtol=1e-6)
+  assert found.dtype == np.float32
+
+
+def drawn_sheet(monkeypatch, workdir, *words):
+  """(pictures, columns) that the command hands to the grid."""
+  seen = []
+  grid = plots.grid
+  monkeypatch.setattr(
+    plots,
+    'grid',
+    lambda images, columns, **k: seen.append((images, columns)) or grid(images, columns, **k),
+  )
+  assert run(workdir, *words) == 0
+  return seen[0]
+
+
+def test_arithmetic_shows_operands_means_and_the_sum(workdir, monkeypatch):
+  """Against the latents of --format=npz; sums are of the class of the first picture."""
+  known = npz(workdir, '--n=71', '--seed=3')
+  words = ('--format=arithmetic', '--latents=(1,4)-70', '--seed=3')
+  images, columns = drawn_sheet(monkeypatch, workdir, *words)
+  assert columns == 2 + 3 and images.shape == (20, 4, 4, 1)
+  sheet = images.reshape(4, 5, 4, 4, 1)
+  shown = plots.to_uint8(sheet)[..., :1]
+  np.testing.assert_array_equal(shown[:2, 0], known['image'][[1, 4]])
+  np.testing.assert_array_equal(shown[0, 1], known['image'][70])
+  trained = sample.load(workdir)
+  mean = known['z'][[1, 4]].mean(0)
+  z, label = [mean, known['z'][70], mean - known['z'][70]], [1, 70 % 3, 1]
+  expected = sample.pictures(trained, z, label)
+  for place, image in zip([sheet[3, 0], sheet[3, 1], sheet[1, 3]], expected):
+    np.testing.assert_allclose(place, image, atol=1e-5)
+  around = sheet[:3, 2:].reshape(9, -1)
+  assert len(np.unique(around, axis=0)) == 9
+  np.testing.assert_array_equal(sheet[2:3, 0], 1)  # nothing there
+  assert (workdir / 'arithmetic_seed3.png').exists()
+
+
+def test_a_mix_has_the_pictures_on_its_diagonal(workdir, monkeypatch):
+  known = npz(workdir, '--n=6', '--class=1')
+  words = ('--format=mix', '--latents=0,5,2', '--class=1')
+  images, columns = drawn_sheet(monkeypatch, workdir, *words)
+  assert columns == 3
+  table = images.reshape(3, 3, 4, 4, 1)
+  for place, picture in enumerate((0, 5, 2)):
+    shown = plots.to_uint8(table[place, place])[..., :1]
+    np.testing.assert_array_equal(shown, known['image'][picture])
+  np.testing.assert_allclose(table, table.swapaxes(0, 1), atol=1e-5)  # of one class
+  assert np.abs(table[0, 1] - table[0, 0]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+  'words, says',
+  [
+    (('--format=arithmetic',), '--latents=0[+]1-2 goes with --format=arithmetic'),
+    (('--latents=0+1',), 'goes with --format=arithmetic'),
+    (('--format=arithmetic', '--latents=0+x'), "latents '0[+]x'; expected a sum"),
+    (('--format=arithmetic', '--latents=0+65536'), 'name picture 65536; expected less than 65536'),
+    (('--format=mix', '--latents=3'), "latents '3'; expected 2 to 12"),
+    (('--format=mix', '--latents=0+1'), "latents '0[+]1'; expected 2 to 12"),
+  ],
+)
+def test_latents_that_cannot_be_are_one_line(workdir, words, says):
+  with pytest.raises(UserError, match=says) as error:
+    run(workdir, *words)
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
   'given, number', [('1', 1), ('green', 1), ('green #00ff00', 1), ('blue', 2)]
 )
 def test_one_class_by_name_or_number(workdir, given, number):

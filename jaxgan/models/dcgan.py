@@ -45,6 +45,7 @@ class Generator(nn.Module):
     spectral: spectral normalisation of all layers (not in the paper).
     norm, bn_eps: see `jaxgan.nn.batch_norm`.
     kernel_init: name of the kernel initialiser.
+    image_bias: a bias at the images, which the standard form has not.
     dtype: dtype of the computation; parameters, statistics and images are float32.
   """
 
@@ -56,6 +57,7 @@ class Generator(nn.Module):
   norm: str = 'batch'
   bn_eps: float = 1e-5
   kernel_init: str = 'normal'
+  image_bias: bool = False
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -79,7 +81,9 @@ class Generator(nn.Module):
     for i in range(1, times):
       up = SNConvTranspose(features=width >> i, use_bias=False, **options, name=f'up_{i}')
       x = activate(up(x, train), i)
-    last = SNConvTranspose(features=self.image_channels, use_bias=False, **options, name='images')
+    last = SNConvTranspose(
+      features=self.image_channels, use_bias=self.image_bias, **options, name='images'
+    )
     return jnp.tanh(widen(last(x, train)))
 
 

@@ -9,6 +9,7 @@ Departures: out of training the generator's pictures are cut to [-1, 1]; the aut
 they are written.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -66,7 +67,7 @@ def grouped_conv(x: jax.Array, w: jax.Array) -> jax.Array:
   x = jnp.concatenate([x[:, :, :, q : q + width] for q in range(k)], -1)
   w = w.reshape(k, k, inner, groups, -1).transpose(0, 3, 1, 2, 4).reshape(k, groups, k * inner, -1)
   rows = lambda p: x[:, :, p : p + height].reshape(groups, -1, k * inner)
-  y = sum(rows(p) @ w[p] for p in range(k))
+  y = functools.reduce(jnp.add, [rows(p) @ w[p] for p in range(k)])
   y = y.reshape(groups, b, height, width, -1).transpose(1, 2, 3, 0, 4)
   return y.reshape(b, height, width, outer)
 
