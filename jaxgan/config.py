@@ -51,6 +51,7 @@ FIELDS: dict[str, Field] = {
   'ema.players': Field(('generator',), 'whose variables are averaged'),
   'ema.decay': Field(0.999, 'of the average, per step', 0.0, 1.0),
   'ema.start': Field(0, 'step before which the average is a plain copy', 0),
+  'ema.ramp': Field(0, 'steps over which the half-life of the average grows to that of decay', 0),
   'parallel.mode': Field(
     'jit', 'jit = sharded over a mesh, pmap = a replica a device', choices=('jit', 'pmap')
   ),

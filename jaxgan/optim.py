@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan import schedules
 from jaxgan.errors import UserError
 
 OPTIMIZERS = ('adam', 'adamw', 'amsgrad', 'rmsprop', 'sgd', 'lion', 'adabelief')
@@ -81,7 +82,8 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   Args:
     spec: `name`, `learning_rate`, optionally `schedule`, `warmup`, `hold`, `clip` (global gradient
       norm, 0 = off), `clip_weights` (bound on every parameter after each update, as in WGAN, 0 = off);
-      everything else goes to the optax optimiser of that name (b1, b2, eps, decay, ...).
+      everything else goes to the optax optimiser of that name (b1, b2, eps, decay, ...). The
+      learning rate and those options may be schedules over updates (`jaxgan.schedules`).
     total_updates: updates in the whole run, where decay schedules end.
 
   Raises:
@@ -92,16 +94,25 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   bound = options.pop('clip_weights', 0.0)
   if 'learning_rate' not in options:
     raise OptimizerError(f'optimizer {name!r} has no learning_rate; give one, such as 2e-4')
+  for option, value in options.items():
+    try:
+      schedules.check(f'optimizer {name!r}: {option}', value)
+    except ValueError as error:
+      raise OptimizerError(str(error)) from None
   for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights'):
-    if not spec.get(option, 0) >= 0:
+    if not schedules.is_schedule(spec.get(option)) and not spec.get(option, 0) >= 0:
       raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
+  peak = options.pop('learning_rate')
   rate = learning_rate(
-    options.pop('learning_rate'),
+    1.0 if schedules.is_schedule(peak) else peak,
     schedule=options.pop('schedule', 'constant'),
     warmup=options.pop('warmup', 0),
     hold=options.pop('hold', 0),
     total_steps=total_updates,
   )
+  if schedules.is_schedule(peak):  # what warms up or decays besides multiplies it
+    factor = rate
+    rate = lambda count: factor(count) * schedules.at(peak, count)
   if name not in OPTIMIZERS:
     raise OptimizerError(f'unknown optimizer {name!r}; expected one of {", ".join(OPTIMIZERS)}')
   make = getattr(optax, name)
@@ -111,7 +122,12 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
       raise OptimizerError(
         f'optimizer {name!r} has no option {option!r}; expected some of {", ".join(accepted)}'
       )
-  tx = make(rate, **options)
+  moving = {k: v for k, v in options.items() if schedules.is_schedule(v)}
+  if moving:
+    over = {k: lambda count, v=v: schedules.at(v, count) for k, v in moving.items()}
+    tx = optax.inject_hyperparams(make)(learning_rate=rate, **{**options, **over})
+  else:
+    tx = make(rate, **options)
   before = [optax.clip_by_global_norm(clip)] if clip else []
   after = [clip_weights(bound)] if bound else []
   return optax.chain(*before, tx, *after) if before or after else tx

@@ -71,7 +71,9 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     for name in game.losses
   }
   ema = (
-    train_step.Average(tuple(config.ema.players), config.ema.decay, config.ema.start)
+    train_step.Average(
+      tuple(config.ema.players), config.ema.decay, config.ema.start, config.ema.ramp
+    )
     if config.ema.players
     else None
   )

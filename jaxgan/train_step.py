@@ -23,6 +23,7 @@ class Average(NamedTuple):
   """Exponential moving average of some players' variables.
 
   `ema <- decay * ema + (1 - decay) * value` from step `start` on, a plain copy before it.
+  With `ramp`, the half-life grows linearly from 0 over so many steps: decay^(ramp / step).
   Parameters and batch statistics are both averaged, so that they belong together; what only
   approximates the weights (spectral vectors, pools) is copied.
   """
@@ -30,6 +31,7 @@ class Average(NamedTuple):
   players: tuple[str, ...] = ('generator',)
   decay: float = 0.999
   start: int = 0
+  ramp: int = 0
   collections: tuple[str, ...] = ('params', 'batch_stats')
 
 
@@ -127,7 +129,8 @@ def name_nonfinite(index: int, order: list[str]) -> str:
 
 def average(ema: Any, players: Any, step: jax.Array, spec: Average) -> Any:
   """The moving averages after a step; see `Average`."""
-  decay = jnp.where(step < spec.start, 0.0, spec.decay)
+  grown = jnp.clip(step / spec.ramp, 1e-6, 1.0) if spec.ramp else 1.0
+  decay = jnp.where(step < spec.start, 0.0, spec.decay ** (1 / grown))
   lerp = lambda old, new: (
     (new + decay.astype(new.dtype) * (old - new)) if jnp.issubdtype(new.dtype, jnp.inexact) else new
   )

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan import penalties
+from jaxgan import penalties, schedules
 
 Specs = Mapping[str, Mapping[str, Any]]
 # What a penalty may ask the game for; every other argument is the config's to give.
@@ -51,6 +51,8 @@ def check_penalties(player: str, specs: Specs) -> None:
         raise ValueError(
           f'penalty {name!r} has no option {option!r}; expected some of {", ".join(options)}, every'
         )
+    for option, value in spec.items():
+      schedules.check(f'penalty {name!r}: {option}', value)
     for needed, parameter in parameters.items():
       if parameter.default is parameter.empty and needed not in (*SUPPLIED[player], *spec):
         raise ValueError(f'penalty {name!r} needs {needed}, which the {player} does not have')
@@ -63,13 +65,15 @@ def penalise(specs: Specs, step: jax.Array, **have: Any) -> tuple[jax.Array, dic
   """Sum of the penalties named in a config.
 
   Each is a function of `jaxgan.penalties`; it is given those of `have` (see `SUPPLIED`) that its
-  signature names, and the config's values for the rest. `every=k` evaluates it on every k-th step
+  signature names, and the config's values for the rest, which may be schedules
+  (`jaxgan.schedules`). `every=k` evaluates it on every k-th step
   only, times k (lazy regularisation, Karras et al. 2019, arXiv 1912.04958).
   """
   total, metrics = jnp.zeros(()), {}
   for i, (name, spec) in enumerate(specs.items()):
     penalty, values = penalties.find(name), dict(spec)
     every = values.pop('every', 1)
+    values = {option: schedules.at(value, step) for option, value in values.items()}
     given = {k: have[k] for k in inspect.signature(penalty).parameters if k in have}
     if 'key' in given:
       given['key'] = jax.random.fold_in(given['key'], i)
