@@ -28,6 +28,7 @@ def from_networks(
   *,
   conditioning: str = '',
   label_dim: int = 32,
+  head_weight: float = 1.0,
   **options: Any,
 ) -> Game:
   """The adversarial game of two network classes and one flat set of options.
@@ -41,6 +42,8 @@ def from_networks(
       learned vectors of `label_dim` entries (maps in the discriminator) beside the networks' inputs,
       see `jaxgan.games.conditioning`.
     label_dim: size of the generator's embedding.
+    head_weight: of the objective that the discriminator's head brings; its other options stand in
+      `objectives`, which then has the weight too.
     **options: fields of the networks, given to both where both have them; `discriminator_NAME`
       is the discriminator's alone. Everything else is an argument of `adversarial`. dtype is
       'float32' or 'bfloat16'.
@@ -97,12 +100,18 @@ def from_networks(
           options_of.setdefault(name, value)
     else:
       known = {
-        f'game.{option}' for option in {'conditioning', 'label_dim'} | game | fields[0] | fields[1]
+        f'game.{option}'
+        for option in {'conditioning', 'label_dim', 'head_weight'} | game | fields[0] | fields[1]
       }
       raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
   head = given[1].get('head', '')
   if head in OBJECTIVES and head != 'info':
-    rest.setdefault('objectives', {head: {}})
+    named = set(rest.setdefault('objectives', {head: {'weight': head_weight}})) - {'info'}
+    if named != {head}:
+      raise ValueError(
+        f'game.head={head!r} with game.objectives for {", ".join(sorted(named)) or "none"}; '
+        f'expected the objective {head!r}, or leave game.objectives out'
+      )
   count = lambda name: options.get(f'info_{name}', 0)
   codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
   if codes.size:
