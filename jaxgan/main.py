@@ -1,6 +1,7 @@
 """python -m jaxgan.main --config=configs/biggan.py [--workdir=...] [--config.total_steps=...]: trains."""
 
 import ast
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,7 +123,9 @@ def prepare(words: Sequence[str]) -> list[str]:
 
 
 def literal(text: str) -> Any:
-  """A Python literal, or the text itself."""
+  """A Python literal (true, false and none in any case), or the text itself."""
+  if text.lower() in ('true', 'false', 'none'):
+    return {'true': True, 'false': False}.get(text.lower())
   try:
     return ast.literal_eval(text)
   except (ValueError, SyntaxError):
@@ -148,9 +151,8 @@ def final_config() -> ConfigDict:
   if not SMOKE.value:
     return config
   small = configs.smoke(config)
-  given = dict(configs.flatten(config))
   for path in GIVEN:
-    place(small, path, given[path])
+    place(small, path, functools.reduce(lambda section, key: section[key], path.split('.'), config))
   return small
 
 

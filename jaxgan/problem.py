@@ -44,6 +44,13 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   """
   options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
   dataset = datasets.load(**options) if dataset is None else dataset
+  for option, where in (
+    ('num_classes', 'data.label'),
+    ('resolution', 'data.resolution'),
+    ('image_channels', 'data.channels'),
+  ):
+    if option in config.game:
+      raise ConfigError(f'game.{option} comes from the data; set {where}')
   game = models.make(
     config.model,
     image_shape=dataset.image_shape,

@@ -115,7 +115,11 @@ class Session:
     if key not in self.programs:
       began = time.monotonic()
       step_function = self.layout.compile(several_steps(self.problem.step))
-      self.programs[key] = parallel.ahead(step_function, state, batches)
+      try:
+        self.programs[key] = parallel.ahead(step_function, state, batches)
+      except (ValueError, TypeError, AssertionError) as error:  # options that do not fit the batch
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f'model {self.config.model!r}: {reason}') from error
       cost = parallel.cost(self.programs[key], stride)
       progress.say(f'  compiled the step in {time.monotonic() - began:.1f} s: {cost}')
     return self.programs[key]

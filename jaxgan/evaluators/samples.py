@@ -48,6 +48,16 @@ class Sheets:
     z = self.latent(players, self.key, n=len(labels), truncation=truncation)
     return plots.grid(self.images(players, z, labels), self.columns, row_labels=self.rows)
 
+  def truncates(self) -> bool:
+    """Whether the game's latents can be truncated; discrete ones cannot."""
+    try:
+      jax.eval_shape(
+        lambda key: self.game.predict['latent'](None, key, n=1, truncation=1.0), self.key
+      )
+    except ValueError:
+      return False
+    return True
+
   def truncation(self, players: Any, convention: str = 'scaled') -> np.ndarray:
     """One column a truncation, from varied to typical."""
     cells = []
@@ -125,7 +135,8 @@ def make(
     run.writer.write_images(step, {'samples': grid[None]})
     if final:
       plots.save(run.workdir / 'grid.png', grid)
-      plots.save(run.workdir / 'truncation.png', sheets.truncation(players, convention))
+      if sheets.truncates():
+        plots.save(run.workdir / 'truncation.png', sheets.truncation(players, convention))
       plots.save(run.workdir / 'interpolation.png', sheets.interpolation(players))
     return {}
 

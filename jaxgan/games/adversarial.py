@@ -12,7 +12,7 @@ from jaxgan import augment as augmentations
 from jaxgan import losses, penalties
 from jaxgan.games import Aux, Game
 from jaxgan.games.conditioning import Codes, check_packing, pack, unpack
-from jaxgan.games.objectives import Seen, as_outputs, check_head, make_objectives
+from jaxgan.games.objectives import Seen, as_outputs, check_head, logit_of, make_objectives
 from jaxgan.games.penalising import Specs, asked, check_penalties, penalise
 from jaxgan.games.unrolling import make_unrolled
 from jaxgan.nn import latents, replicas
@@ -81,13 +81,28 @@ def adversarial(
     statistics of both together would tell it which is which. Its update leaves the generator's
     statistics alone, and the other way round. Its penalties judge real pictures, and those between
     real and fake, with the real labels, and fakes alone with their own (`fake_critic`), all of them
-    packed; they look through the augmentation.
+    packed; they look through the augmentation. A discriminator that normalises by batch statistics
+    does so within a penalty too: its gradient at an example then depends on the others
+    (Gulrajani et al. advise against it; norm='none' or 'layer' avoid it).
 
   Raises:
     ValueError: an unknown name, or an option that its owner does not have.
 
   Source: Goodfellow et al. 2014, arXiv 1406.2661.
   """
+  for name, value in (
+    ('generator_penalties', generator_penalties),
+    ('discriminator_penalties', discriminator_penalties),
+    ('objectives', objectives),
+    ('augment', augment),
+    ('top_k', top_k),
+    ('latent_optimisation', latent_optimisation),
+    ('unroll', unroll),
+  ):
+    if value is not None and not isinstance(value, Mapping):
+      raise ValueError(f'game.{name}={value!r}; expected a section: game.{name}.NAME=...')
+  if dim_z < 1:
+    raise ValueError(f'game.dim_z={dim_z}; expected 1 or more')
   pair = losses.pair(loss)
   draw = latents.sampler(latent)
   specs_g, specs_d = generator_penalties or {}, discriminator_penalties or {}
@@ -109,11 +124,19 @@ def adversarial(
     raise ValueError(
       f'packing={packing}; expected 1 or more, and a discriminator without labels: data.label=none'
     )
+  if top_k is not None and alone:
+    raise ValueError('game.top_k ranks by the logit of a loss; multi_hinge has none: leave it out')
+  if packing > 1 and code.size:
+    raise ValueError(
+      f'packing={packing} with codes; a pack has as many codes as pictures: give packing=1'
+    )
   future = make_unrolled(**unroll) if unroll else None
   if top_k is not None:  # wrong options answer now, not when a step is traced
     losses.top_k_count(0, 1, **top_k)
   if latent_optimisation is not None:
-    optimise(jnp.zeros((1, dim_z)), lambda z: z.sum(-1), **latent_optimisation)
+    # a cut at 1 is for latents that end there
+    moving = {'clip': 1.0 if latent == 'uniform' else 0.0, **latent_optimisation}
+    optimise(jnp.zeros((1, dim_z)), lambda z: z.sum(-1), **moving)
 
   def conditions(key, n, batch=None):
     """(latents, labels) of n fakes; where a loss compares each with a real one, of its class."""
@@ -147,7 +170,11 @@ def adversarial(
       if state := view.init():
         players['discriminator'][f'augment_{name}'] = state
     if running:
-      players['discriminator']['running'] = {'real': jnp.zeros(()), 'fake': jnp.zeros(())}
+      players['discriminator']['running'] = {
+        'real': jnp.zeros(()),
+        'fake': jnp.zeros(()),
+        'count': jnp.zeros((), jnp.int32),
+      }
     return players
 
   def show(variables, real, fake, key, step):
@@ -180,7 +207,7 @@ def adversarial(
       shown = show(variables, unpack(x, packing), None, key, step)[0] if views else x
       labels_of = labels[: len(x)]
       outputs, _ = run(discriminator, variables, shown, labels_of, train=True, key=key)
-      return as_outputs(outputs)['logits']
+      return logit_of(as_outputs(outputs), labels_of)
 
     return critic
 
@@ -188,10 +215,9 @@ def adversarial(
     """(latents moved to where the discriminator likes their images better, cost [] of moving)."""
     if latent_optimisation is None:
       return z, jnp.zeros(())
-    critic = lambda z: as_outputs(
-      run(discriminator, variables, pack(generate(z), packing), label, train=True, key=key)[0]
-    )['logits']
-    moved, cost = optimise(z, critic, **latent_optimisation)
+    judged = lambda x: run(discriminator, variables, x, label, train=True, key=key)[0]
+    critic = lambda z: logit_of(as_outputs(judged(pack(generate(z), packing))), label)
+    moved, cost = optimise(z, critic, **moving)
     if code.size:  # codes are what the picture is asked for
       moved = jnp.concatenate([moved[:, : -code.size], z[:, -code.size :]], -1)
     return moved, jnp.mean(cost)
@@ -211,7 +237,7 @@ def adversarial(
     (on_real, on_fake), new = judge(
       variables, (shown_real, real_label), (shown_fake, fake_label), key4
     )
-    real_logits, fake_logits = on_real['logits'], on_fake['logits']
+    real_logits, fake_logits = logit_of(on_real, real_label), logit_of(on_fake, fake_label)
     metrics = {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
     total = jnp.zeros(()) if alone else pair.discriminator(real_logits, fake_logits).mean()
     seen_real = Seen(on_real, real_label)
@@ -221,10 +247,10 @@ def adversarial(
       total += weight * metrics[name]
     means: tuple[Any, Any] = None, None
     if running:
-      before = variables['running']['real'], variables['running']['fake']
-      means = penalties.lecam_means(before, real_logits, fake_logits)
-      means = replicas.mean(jax.lax.stop_gradient(means))
-      new = {**new, 'running': {'real': means[0], 'fake': means[1]}}
+      old = variables['running']
+      decay = jnp.where(old['count'] == 0, 0.0, 0.99)  # what they begin with never counts
+      means = penalties.lecam_means((old['real'], old['fake']), real_logits, fake_logits, decay)
+      new = {**new, 'running': {'real': means[0], 'fake': means[1], 'count': old['count'] + 1}}
     generate = made_by(players['generator'], fake_label, key)
     penalty, more = penalise(
       specs_d,
@@ -285,7 +311,7 @@ def adversarial(
       values = pair.generator(real_logits, outputs['logits'])
       if top_k is not None:
         k = losses.top_k_count(step, len(values) * replicas.size(), **top_k)
-        values = values * losses.top_k_weights(outputs['logits'], k)
+        values *= losses.top_k_weights(outputs['logits'], k)
       total += values.mean()
     seen = Seen(outputs, seen_label, z[:, dim_z - code.size :])
     for name, (weight, objective) in terms.items():
@@ -304,11 +330,10 @@ def adversarial(
   def latent_of(players, key, *, n, truncation=0.0, convention='scaled'):
     """n latents; truncation 0 draws from the latent of training. Codes are never truncated."""
     shape = (n, dim_z - code.size)
-    z = (
-      latents.truncated_normal(key, shape, truncation, convention)
-      if truncation
-      else draw(key, shape)
-    )
+    if truncation:
+      z = latents.truncated(latent, key, shape, truncation, convention)
+    else:
+      z = draw(key, shape)
     if code.size:
       z = jnp.concatenate([z, code.draw(jax.random.fold_in(key, 6), n)], -1)
     return z

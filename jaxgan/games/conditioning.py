@@ -50,7 +50,7 @@ class Codes(NamedTuple):
 
 
 class LabelledGenerator(nn.Module):
-  """A generator that gets the label with its latent: G([z, e(y)]).
+  """A generator that gets the label with its latent: G([e(y), z]); codes stay at the end.
 
   Attributes:
     network: takes latents [B, dim_z + size of e(y)].
@@ -70,7 +70,7 @@ class LabelledGenerator(nn.Module):
       label = nn.Embed(self.num_classes, self.embedding, name='label')(labels)
     else:
       label = jax.nn.one_hot(labels, self.num_classes, dtype=z.dtype)
-    return self.network(jnp.concatenate([z, label], -1), labels, train)
+    return self.network(jnp.concatenate([label, z], -1), labels, train)
 
 
 class LabelledDiscriminator(nn.Module):

@@ -18,6 +18,7 @@ from jaxgan.games.conditioning import (
   LabelledGenerator,
 )
 from jaxgan.games.objectives import OBJECTIVES
+from jaxgan.nn import heads
 
 
 def from_networks(
@@ -41,6 +42,7 @@ def from_networks(
     conditioning: '' leaves labels to the networks; 'concatenation' puts them one-hot, 'embedding' as
       learned vectors of `label_dim` entries (maps in the discriminator) beside the networks' inputs,
       see `jaxgan.games.conditioning`.
+      With a class head only the generator gets them here, the discriminator through its head.
     label_dim: size of the generator's embedding.
     head_weight: of the objective that the discriminator's head brings; its other options stand in
       `objectives`, which then has the weight too.
@@ -66,7 +68,7 @@ def from_networks(
   ]
   game = {
     n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
-  }
+  } - {'codes'}  # which are those of the networks
   given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
   rest: dict[str, Any] = {}
   sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
@@ -75,9 +77,16 @@ def from_networks(
       raise ValueError(
         f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
       )
-  conditional = bool(conditioning) or 'num_classes' in fields[0]
+  told = 'num_classes' in fields[0] and options.get('condition', '') != 'none'
+  conditional = bool(conditioning) or told
+  head_of_labels = options.get('discriminator_head', options.get('head', '')) in heads.LABELLED
+  if head_of_labels and num_classes > 1 and not conditional:
+    raise ValueError(
+      f'game.head={options.get("head")!r} needs a generator that is told the labels: '
+      "give game.conditioning='concatenation', or a model that takes them"
+    )
   classes = (
-    {'num_classes': 0 if conditioning else num_classes}
+    {'num_classes': 0 if conditioning and not head_of_labels else num_classes}
     if 'num_classes' in fields[0] | fields[1]
     else {}
   )
@@ -112,21 +121,23 @@ def from_networks(
         f'game.head={head!r} with game.objectives for {", ".join(sorted(named)) or "none"}; '
         f'expected the objective {head!r}, or leave game.objectives out'
       )
+  elif head_weight != 1.0:
+    raise ValueError(f'game.head_weight={head_weight}, but head={head!r} brings no objective')
   count = lambda name: options.get(f'info_{name}', 0)
   codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
   if codes.size:
     rest |= {'codes': codes._asdict(), 'objectives': {'info': {}, **rest.get('objectives', {})}}
+  if conditioning and 'num_classes' in fields[0]:
+    given[0]['num_classes'] = 0
   dim_z = given[0].get('dim_z', getattr(generator, 'dim_z', 0)) + codes.size
   networks: list[nn.Module] = [generator(**given[0]), discriminator(**given[1])]
   if 'info_discrete' not in fields[0]:  # codes are nothing special to it
     networks[0] = networks[0].clone(dim_z=dim_z)
   if conditioning:
     size = 0 if conditioning == 'concatenation' else label_dim
-    networks = [
-      LabelledGenerator(
-        networks[0].clone(dim_z=networks[0].dim_z + (size or num_classes)), num_classes, size
-      ),
-      LabelledDiscriminator(networks[1], num_classes, size),
-    ]
+    inner = networks[0].clone(dim_z=networks[0].dim_z + (size or num_classes))
+    networks[0] = LabelledGenerator(inner, num_classes, size)
+    if not head_of_labels:  # the head sees them
+      networks[1] = LabelledDiscriminator(networks[1], num_classes, size)
   made = adversarial(*networks, dim_z=dim_z, num_classes=num_classes, **rest)
   return made._replace(conditional=conditional)

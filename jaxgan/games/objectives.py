@@ -221,6 +221,14 @@ def check_head(objectives: Mapping[str, tuple[float, Objective]], outputs: Outpu
     )
 
 
+def logit_of(outputs: Outputs, label: jax.Array) -> jax.Array:
+  """One logit [B] an example: of K + 1 classes that of the label less that of the fakes."""
+  logits = outputs['logits']
+  if logits.ndim == 1:
+    return logits
+  return jnp.take_along_axis(logits, label[:, None], 1)[:, 0] - logits[:, -1]
+
+
 def as_outputs(given: Any) -> dict[str, jax.Array]:
   """The named outputs of a discriminator that returns them, or bare logits."""
   return dict(given) if isinstance(given, Mapping) else {'logits': given}

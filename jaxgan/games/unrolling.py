@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import optax
 
+from jaxgan.nn import replicas
+
 OPTIMIZERS = {'sgd': optax.sgd, 'adam': optax.adam}
 
 
@@ -41,7 +43,8 @@ def make_unrolled(
   def future(loss: Callable[[Any], jax.Array], params: Any) -> Any:
     state = tx.init(params)
     for _ in range(steps):  # written out: a loop would hide convolutions from the CPU backend
-      updates, state = tx.update(jax.grad(loss)(params), state, params)
+      gradient = replicas.mean(jax.grad(loss)(params))
+      updates, state = tx.update(gradient, state, params)
       params = optax.apply_updates(params, updates)
     return params
 

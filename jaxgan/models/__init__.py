@@ -30,5 +30,5 @@ def make(name: str, *, image_shape: tuple[int, int, int], num_classes: int, **op
   build = importlib.import_module(f'jaxgan.models.{name}').make
   try:
     return build(image_shape=image_shape, num_classes=num_classes, **options)
-  except (ValueError, TypeError) as error:
+  except (ValueError, TypeError, AttributeError) as error:
     raise ConfigError(f'model {name!r}: {error}') from error

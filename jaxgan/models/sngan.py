@@ -341,5 +341,4 @@ def _widths(table: dict[int, Any], resolution: int) -> Any:
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:
   """The SN-GAN game for images of the given shape; options as in `from_networks`."""
-  game = from_networks(Generator, Discriminator, image_shape, num_classes, **options)
-  return game._replace(conditional=options.get('condition', '') != 'none')
+  return from_networks(Generator, Discriminator, image_shape, num_classes, **options)

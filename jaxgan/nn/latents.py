@@ -92,6 +92,25 @@ def _truncated(key: jax.Array, shape: tuple[int, ...], cut: float) -> jax.Array:
   return jax.random.truncated_normal(key, -cut, cut, shape)
 
 
+def truncated(
+  name: str, key: jax.Array, shape: tuple[int, ...], truncation: float, convention: str = 'scaled'
+) -> jax.Array:
+  """The truncation trick on the latent of that name.
+
+  Normal latents as in `truncated_normal`; uniform ones are U[-truncation, truncation).
+
+  Raises:
+    ValueError: the latent is discrete, or a truncation that is not positive.
+  """
+  if name in ('normal', 'truncated_normal'):
+    return truncated_normal(key, shape, truncation, convention)
+  if name == 'uniform':
+    if truncation <= 0:
+      raise ValueError(f'truncation={truncation}; expected a number > 0')
+    return truncation * uniform(key, shape)
+  raise ValueError(f'latent {name!r} cannot be truncated: it is discrete; leave truncation out')
+
+
 def sampler(name: str) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
   """The latent sampler of that name.
 
