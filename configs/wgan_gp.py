@@ -51,7 +51,10 @@ def pixel_faces(config: ConfigDict) -> None:
 
 
 def cifar10(config: ConfigDict) -> None:
-  """CIFAR-10 with the paper's Adam; its residual networks are --config.model=sngan's, without spectral norm."""
+  """CIFAR-10 with the paper's residual networks, unconditional: layer norm in the critic, mean pooling."""
+  config.model = 'sngan'
+  config.game.update(channels=64, condition='none', head='none', pool='mean')
+  config.game.update(discriminator_norm='layer', discriminator_spectral=False)
   config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
   config.total_steps = 200000
   config.log.every, config.checkpoint.every = 100, 2000
