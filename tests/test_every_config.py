@@ -18,12 +18,28 @@ FILES = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 VARIANTS = [
   (path, variant) for path in FILES for variant in runpy.run_path(str(path)).get('VARIANTS', ('',))
 ]
-TRAINED = [(path, variant) for path, variant in VARIANTS if variant == '' or 'deep' in variant]
+slow_unless = lambda quick, path, variant: pytest.param(
+  path, variant, marks=() if quick else pytest.mark.slow
+)
+TRAINED = [
+  slow_unless(variant == '', path, variant)
+  for path, variant in VARIANTS
+  if variant == '' or 'deep' in variant
+]
 # The others differ from these in a loss, a penalty or a head: what takes longest for them is slow.
 OWN = ('biggan', 'dcgan', 'gan', 'acgan', 'infogan', 'pacgan', 'r3gan', 'unrolled_gan', 'wgan_gp')
 WHOLE = [
-  pytest.param(path, variant, marks=() if path.stem in OWN and not variant else pytest.mark.slow)
-  for path, variant in TRAINED
+  slow_unless(path.stem in OWN and not variant, path, variant)
+  for path, variant in (param.values for param in TRAINED)
+]
+# `tests/test_parallel.py` compares layouts at length; here the cheaper ones are enough.
+SHARED = [
+  slow_unless(
+    path.stem in ('dcgan', 'gan', 'infogan', 'pacgan', 'unrolled_gan') and not variant,
+    path,
+    variant,
+  )
+  for path, variant in (param.values for param in TRAINED)
 ]
 name_of = lambda value: value.stem if isinstance(value, Path) else value or 'default'
 
@@ -182,7 +198,7 @@ def test_updating_one_player_leaves_the_others_alone(path, variant):
     assert equal(others(new), others(it.first)) and equal(new.ema, it.first.ema)
 
 
-@pytest.mark.parametrize('path, variant', WHOLE, ids=name_of)
+@pytest.mark.parametrize('path, variant', SHARED, ids=name_of)
 def test_two_devices_equal_one(path, variant):
   it = small(path, variant)
   config = with_sgd(configs.smoke(get_config(path, variant)))

@@ -99,6 +99,7 @@ def test_range_dtype_and_gradients_everywhere(model):
     assert np.any(leaf != 0), path
 
 
+@pytest.mark.slow
 @MODELS
 def test_remat_changes_neither_tree_nor_numbers(model):
   g, gv, d, dv, z = networks(model)
