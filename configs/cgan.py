@@ -7,7 +7,7 @@ Paper: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv 1
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| fashion | 2 CPU cores; run in its smoke form only | none measured |
 | mnist | one GPU; not run here | none measured |
 
 conditioning='concatenation' works with every network that takes no labels itself; 'embedding' learns a vector

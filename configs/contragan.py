@@ -7,7 +7,7 @@ Paper: Kang & Park 2020, "ContraGAN: Contrastive Learning for Conditional Image 
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | cifar10 | one GPU; not run here | none measured |
 
 The 2C loss sees the whole batch: large batches help.

@@ -7,7 +7,7 @@ Paper: Kodali et al. 2017, "On Convergence and Stability of GANs", arXiv 1705.07
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | celeb_a | one GPU; not run here | none measured |
 
 The loss is the non-saturating one: the penalty and the loss are independent choices.

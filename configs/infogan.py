@@ -7,7 +7,7 @@ Paper: Chen et al. 2016, "InfoGAN: Interpretable Representation Learning by Info
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | mnist | one GPU; not run here | none measured |
 
 One categorical code of ten values and two continuous ones, as in the paper; labels are never used.

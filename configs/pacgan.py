@@ -7,7 +7,7 @@ Paper: Lin et al. 2017, "PacGAN: The power of two samples in generative adversar
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| fashion | 2 CPU cores; run in its smoke form only | none measured |
 | celeb_a | one GPU; not run here | none measured |
 
 A pack is one picture of packing times as many channels. Any config can have it: --config.game.packing=2.

@@ -7,7 +7,7 @@ Paper: Kang et al. 2021, "Rebooting ACGAN: Auxiliary Classifier GANs with Stable
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | cifar10 | one GPU; not run here | none measured |
 
 Margins stop easy examples from being pushed on.

@@ -7,7 +7,7 @@ Paper: Zhang et al. 2018, "Self-Attention Generative Adversarial Networks", arXi
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | imagenet128 | one GPU; not run here | none measured |
 
 Two learning rates (TTUR) instead of several critic steps.

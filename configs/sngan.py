@@ -7,7 +7,7 @@ Paper: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Ne
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | cifar10 | one GPU; not run here | none measured |
 
 Unconditional: labels are left out (data.label=none would leave out the judge too).

@@ -7,7 +7,7 @@ Paper: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| fashion | 2 CPU cores; run in its smoke form only | none measured |
 | celeb_a | one GPU; not run here | none measured |
 
 Two optimiser sections are all it takes, in any config.

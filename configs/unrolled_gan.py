@@ -7,7 +7,7 @@ Paper: Metz et al. 2016, "Unrolled Generative Adversarial Networks", arXiv 1611.
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | @TIME@ | @SCORE@ |
+| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
 | cifar10 | one GPU; not run here | none measured |
 
 The gradient runs through every inner update. A step costs as much as so many more discriminator steps.

@@ -7,7 +7,7 @@ Paper: Arjovsky, Chintala, Bottou 2017, "Wasserstein GAN", arXiv 1701.07875.
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | @TIME@ | @SCORE@ |
+| fashion | 2 CPU cores; run in its smoke form only | none measured |
 | lsun | one GPU; not run here | none measured |
 
 RMSProp, five critic steps, no batch normalisation asked of the critic; minus the discriminator's loss is
