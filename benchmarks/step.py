@@ -139,16 +139,18 @@ def close(workers: dict[str, Worker]) -> None:
     worker.close()
 
 
-def compare(seconds: dict[str, list[float]], facts: dict[str, dict]) -> list[dict]:
-  """One row a side: the median of its seconds, images/s, and our time over its time."""
-  ours = statistics.median(seconds['jaxgan'])
+def compare(
+  seconds: dict[str, list[float]], facts: dict[str, dict], what: str = 'side'
+) -> list[dict]:
+  """One row a side: the median of its seconds, images/s, and the first one's time over its time."""
+  ours = statistics.median(next(iter(seconds.values())))
   rows = []
   for name, values in seconds.items():
     median = statistics.median(values)
     spread = statistics.quantiles(values, n=4) if len(values) > 1 else [median] * 3
     rows.append(
       {
-        'side': name,
+        what: name,
         'seconds': median,
         'quartiles': [spread[0], spread[2]],
         'calls': len(values),
@@ -271,20 +273,14 @@ def measure_memory(sides: Sides, rounds: int) -> list[dict]:
   workers = {name: sides.start(['jaxgan'], **given)['jaxgan'] for name, given in options.items()}
   facts = {name: worker('facts') for name, worker in workers.items()}
   seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))
-  rows = []
-  for name, values in seconds.items():
-    median = statistics.median(values)
-    rows.append(
-      {
-        'side': 'jaxgan',
-        'option': name,
-        'seconds': median,
-        'images_per_second': facts[name]['images'] / median,
-        'compile_seconds': facts[name]['compile_seconds'],
-        'peak_mib': workers[name]('memory'),
-        'program_mib': facts[name]['program_mib'],
-      }
-    )
+  rows = compare(seconds, facts, 'option')
+  for row in rows:
+    row |= {
+      'side': 'jaxgan',
+      'compile_seconds': facts[row['option']]['compile_seconds'],
+      'peak_mib': workers[row['option']]('memory'),
+      'program_mib': facts[row['option']]['program_mib'],
+    }
   close(workers)
   return rows
 
@@ -298,21 +294,10 @@ def measure_devices(sides: Sides, rounds: int) -> list[dict]:
     visible = os.environ.get('CUDA_VISIBLE_DEVICES', '0,1').split(',')
     environment['CUDA_VISIBLE_DEVICES'] = ','.join(visible[:count])
     workers[str(count)] = sides.start(['jaxgan'], environment)['jaxgan']
-  images = {count: worker('facts')['images'] for count, worker in workers.items()}
+  facts = {count: worker('facts') for count, worker in workers.items()}
   seconds = in_turns(workers, rounds, lambda worker, count: worker('steps', count=count))
   close(workers)
-  rows = []
-  for count, values in seconds.items():
-    median = statistics.median(values)
-    rows.append(
-      {
-        'side': 'jaxgan',
-        'devices': int(count),
-        'seconds': median,
-        'images_per_second': images[count] / median,
-      }
-    )
-  return rows
+  return [{'side': 'jaxgan', **row} for row in compare(seconds, facts, 'devices')]
 
 
 def measure_data(sides: Sides, rounds: int) -> list[dict]:

@@ -22,10 +22,7 @@ VARIANTS = ('', 'mnist')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/infogan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'sngan'
   config.game.update(loss='hinge', channels=32, dim_z=62, condition='none', head='info')

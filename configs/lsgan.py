@@ -22,10 +22,7 @@ VARIANTS = ('', 'lsun')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/lsgan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'dcgan'
   config.game.update(loss='least_squares', channels=64, dim_z=100)
@@ -47,7 +44,7 @@ def fashion(config: ConfigDict) -> None:
 
 
 def lsun(config: ConfigDict) -> None:
-  """The paper's data with its Adam (beta1 0.5)."""
+  """LSUN bedrooms, Adam 2e-4 with beta1 0.5."""
   config.data.update(source='tfds', name='lsun/bedroom', resolution=64, batch_size=64, label='none')
   config.total_steps = 200000
   config.log.every, config.checkpoint.every = 100, 2000

@@ -33,10 +33,7 @@ VARIANTS = ('', 'cifar10', 'ffhq64', 'imagenet32')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/r3gan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'r3gan'
   config.game.update(loss='relativistic', dim_z=64, expansion=2, group_size=16, dtype='float32')

@@ -3,7 +3,7 @@
 Paper: Kang et al. 2021, "Rebooting ACGAN: Auxiliary Classifier GANs with Stable Training", arXiv 2111.01118.
 
   python -m jaxgan.main --config=configs/reacgan.py              pixel faces, nine hair shades, comes with the package
-  python -m jaxgan.main --config=configs/reacgan.py:cifar10      the paper's recipe
+  python -m jaxgan.main --config=configs/reacgan.py:cifar10      the paper's data set
 
 | variant | hardware, time | score |
 |---|---|---|
@@ -22,10 +22,7 @@ VARIANTS = ('', 'cifar10')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/reacgan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'sngan'
   config.game.update(loss='hinge', channels=64, dim_z=128, spectral=True, head='d2d_cross_entropy')

@@ -3,7 +3,7 @@
 Paper: Jolicoeur-Martineau 2018, "The relativistic discriminator", arXiv 1807.00734.
 
   python -m jaxgan.main --config=configs/relativistic.py              a tenth of Fashion-MNIST, comes with the package
-  python -m jaxgan.main --config=configs/relativistic.py:cifar10      the paper's recipe
+  python -m jaxgan.main --config=configs/relativistic.py:cifar10      the paper's data set
 
 | variant | hardware, time | score |
 |---|---|---|
@@ -23,10 +23,7 @@ VARIANTS = ('', 'cifar10')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/relativistic.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'dcgan'
   config.game.update(loss='relativistic_average', channels=64, dim_z=100)

@@ -3,7 +3,7 @@
 Paper: Zhang et al. 2018, "Self-Attention Generative Adversarial Networks", arXiv 1805.08318.
 
   python -m jaxgan.main --config=configs/sagan.py                  pixel faces, nine hair shades, comes with the package
-  python -m jaxgan.main --config=configs/sagan.py:imagenet128      the paper's recipe
+  python -m jaxgan.main --config=configs/sagan.py:imagenet128      the paper's data set
 
 | variant | hardware, time | score |
 |---|---|---|
@@ -22,10 +22,7 @@ VARIANTS = ('', 'imagenet128')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/sagan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'sngan'
   config.game.update(loss='hinge', channels=64, dim_z=128, spectral=True, attention=(32,))

@@ -3,7 +3,7 @@
 Paper: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", arXiv 1802.05957.
 
   python -m jaxgan.main --config=configs/sngan.py              pixel faces, comes with the package
-  python -m jaxgan.main --config=configs/sngan.py:cifar10      the paper's recipe
+  python -m jaxgan.main --config=configs/sngan.py:cifar10      the paper's data set
 
 | variant | hardware, time | score |
 |---|---|---|
@@ -22,10 +22,7 @@ VARIANTS = ('', 'cifar10')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/sngan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'sngan'
   config.game.update(loss='hinge', channels=64, dim_z=128, condition='none', head='none')
@@ -51,7 +48,7 @@ def pixel_faces(config: ConfigDict) -> None:
 
 
 def cifar10(config: ConfigDict) -> None:
-  """CIFAR-10, setting C: Adam 2e-4, beta1 0, beta2 0.9, five critic steps, 100,000 steps."""
+  """CIFAR-10 with the residual networks: Adam 2e-4, beta1 0, beta2 0.9, five critic steps."""
   config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
   config.total_steps = 100000
   config.log.every, config.checkpoint.every = 100, 2000

@@ -22,10 +22,7 @@ VARIANTS = ('', 'celeb_a')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/ttur.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'dcgan'
   config.game.update(loss='non_saturating', channels=64, dim_z=100)

@@ -22,14 +22,11 @@ VARIANTS = ('', 'cifar10')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/unrolled_gan.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'dcgan'
   config.game.update(loss='non_saturating', channels=64, dim_z=100)
-  config.game.unroll = {'steps': 5, 'learning_rate': 2e-4, 'optimizer': 'adam', 'b1': 0.5}
+  config.game.unroll = {'steps': 5, 'learning_rate': 2e-4, 'name': 'adam', 'b1': 0.5}
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
   config.smoke = {'game': {'channels': 4, 'unroll': {'steps': 2}}}

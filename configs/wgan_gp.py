@@ -3,7 +3,7 @@
 Paper: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", arXiv 1704.00028.
 
   python -m jaxgan.main --config=configs/wgan_gp.py              pixel faces, comes with the package
-  python -m jaxgan.main --config=configs/wgan_gp.py:cifar10      the paper's recipe
+  python -m jaxgan.main --config=configs/wgan_gp.py:cifar10      the paper's data set
 
 | variant | hardware, time | score |
 |---|---|---|
@@ -22,10 +22,7 @@ VARIANTS = ('', 'cifar10')
 
 def get_config(variant: str = '') -> ConfigDict:
   """The config of a variant; '' is the embedded default."""
-  if variant not in VARIANTS:
-    raise configs.ConfigError(
-      f'configs/wgan_gp.py has no variant {variant!r}; {configs.nearest(variant, VARIANTS[1:])}'
-    )
+  configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'dcgan'
   config.game.update(loss='wasserstein', channels=64, dim_z=128, discriminator_norm='none')

@@ -236,17 +236,6 @@ class Checkpoints:
         self._saver.close()
         self._saver = None
 
-  def delete_after(self, step: int) -> None:
-    """Removes every step after the given one: for going back to it."""
-    self.wait()
-    processes.barrier('checkpoint.delete_after')
-    if jax.process_index() == 0:
-      for later in self.steps():
-        if later > step:
-          self._remove(later)
-    self._newest = None
-    processes.barrier('checkpoint.deleted_after')
-
   # ---- writing ----
 
   def _ensure_saver(self) -> ocp.AsyncCheckpointer:

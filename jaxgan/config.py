@@ -4,16 +4,16 @@ A config file builds on `base()`, sets what its paper says and returns it. What 
 only goes into `config.game`, the keyword arguments of that model's `make`.
 """
 
-import difflib
 import json
 import runpy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
 from jaxgan.errors import UserError
+from jaxgan.errors import nearest as nearest  # the configs say configs.nearest
 
 
 class ConfigError(UserError):
@@ -143,6 +143,19 @@ def load(given: str) -> ConfigDict:
   return runpy.run_path(path)['get_config'](*filter(None, [variant]))
 
 
+def check_variant(file: str, variant: str, variants: Sequence[str]) -> None:
+  """Whether a config file has that variant; called first by `get_config`, with its `__file__`.
+
+  Raises:
+    ConfigError: it has not.
+  """
+  if variant not in variants:
+    name = Path(file).name
+    raise ConfigError(
+      f'configs/{name} has no variant {variant!r}; {nearest(variant, variants[1:])}'
+    )
+
+
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
   """(dotted path, value) of every leaf; empty sections have none."""
   for key, value in config.items():
@@ -150,13 +163,6 @@ def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, 
       yield from flatten(value, f'{prefix}{key}.')
     else:
       yield f'{prefix}{key}', value
-
-
-def nearest(word: str, words: Iterable[str], few: Iterable[str] | None = None) -> str:
-  """A hint naming the most similar of the words, or listing them (or those few of them)."""
-  words = sorted(words)
-  close = difflib.get_close_matches(word, words, 1, 0.6)
-  return f'did you mean {close[0]!r}?' if close else f'there are: {", ".join(sorted(few or words))}'
 
 
 def validate(config: ConfigDict) -> None:

@@ -344,7 +344,12 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], series: Mapping[str
   axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
   axes.xaxis.set_major_formatter(EngFormatter(sep=''))
   if len(pooled):
-    axes.legend(fontsize=8.5, frameon=True, framealpha=0.85, edgecolor='none', labelcolor=INK)
+    below = (
+      {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.1), 'ncols': 2} if len(names) > 4 else {}
+    )
+    axes.legend(
+      fontsize=8.5, frameon=True, framealpha=0.85, edgecolor='none', labelcolor=INK, **below
+    )
   else:
     axes.text(0.5, 0.5, 'no finite value', transform=axes.transAxes, ha='center', color='#d00000')
 

@@ -1,8 +1,8 @@
 """python -m jaxgan.sample --workdir=... : pictures from a trained generator, from its work folder alone."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,6 @@ from jaxgan import command
 from jaxgan.config import ConfigError, nearest
 
 BATCH = 64
-MOST = 2**16  # pictures that --latents may number
-JITTER = 0.25  # of the neighbours of a sum, as in the figure of Radford et al. 2015
 SHEETS = ('interpolation', 'truncation', 'arithmetic', 'mix')
 
 
@@ -177,43 +175,6 @@ def pictures(trained: Trained, z: Any, labels: Any) -> Any:
   return np.concatenate(images)[: len(z)]
 
 
-def terms(expression: str) -> list[tuple[int, tuple[int, ...]]]:
-  """'(0,1,2)-3+4' as [(1, (0, 1, 2)), (-1, (3,)), (1, (4,))]: signs and numbers of pictures.
-
-  Raises:
-    ConfigError: the text is no such sum, or names a picture beyond the 65,536th.
-  """
-  text = re.sub(r'\s', '', expression)
-  term = r'([+-]?)(\d+|\(\d+(?:,\d+)*\))'
-  if not re.fullmatch(rf'{term}(?:[+-](?:\d+|\(\d+(?:,\d+)*\)))*', text, re.ASCII):
-    raise ConfigError(
-      f'latents {expression!r}; expected a sum of numbers of pictures, such as 0+1-2, or of means '
-      'of several, such as (0,1,2)-(3,4,5)+(6,7,8)'
-    )
-  found = [
-    (-1 if sign == '-' else 1, tuple(map(int, re.findall(r'\d+', group))))
-    for sign, group in re.findall(term, text, re.ASCII)
-  ]
-  last = max(i for _, group in found for i in group)
-  if last >= MOST:
-    raise ConfigError(f'latents {expression!r} name picture {last}; expected less than {MOST}')
-  return found
-
-
-def combine(z: Any, sum_of: Sequence[tuple[int, tuple[int, ...]]]) -> Any:
-  """sum_i sign_i * mean of the latents of group i, float32 [dim_z]; z [n, dim_z], groups as of `terms`.
-
-  The plain sum of the paper, not brought back to the length of a drawn latent: one of three means of
-  three normal latents has that length by itself, while z_0 - z_1 + z_2 is sqrt(3) times as long.
-
-  Source: Radford, Metz, Chintala 2015, arXiv 1511.06434, section 6.3.2.
-  """
-  import numpy as np
-
-  z = np.asarray(z)
-  return sum(sign * z[list(group)].mean(0) for sign, group in sum_of).astype(np.float32)
-
-
 def main(argv: Sequence[str]) -> int:
   """Writes what the flags ask for; returns the exit code."""
   given: Any = flags.FLAGS
@@ -258,14 +219,17 @@ def main(argv: Sequence[str]) -> int:
 
 def write_sheet(trained: Trained, output: Path) -> None:
   """Writes a sheet of the kind that training leaves at its end."""
-  from jaxgan import plots
+  from jaxgan import arithmetic, plots
   from jaxgan.evaluators.samples import Sheets
 
   given: Any = flags.FLAGS
   if given.format in ('arithmetic', 'mix'):
-    plots.save(output, (arithmetic if given.format == 'arithmetic' else mix)(trained))
+    sheet_of = getattr(arithmetic, f'{given.format}_sheet')
+    plots.save(output, sheet_of(trained, given.latents, partial(numbered, trained), given.seed))
     return
   sheets = Sheets(trained.game, trained.class_names, seed=given.seed)
+  if given.format == 'truncation' and not sheets.truncates():
+    raise ConfigError('the latents of this model are discrete and cannot be truncated')
   if given.format == 'truncation':
     sheet = sheets.truncation(trained.players, given.convention)
   else:
@@ -283,68 +247,6 @@ def numbered(trained: Trained, count: int) -> tuple[Any, Any, Any]:
   if one is not None:
     labels = np.full(count, class_number(one, names))
   return *draw(trained, labels, given.seed, given.truncation, given.convention), labels
-
-
-def arithmetic(trained: Trained) -> Any:
-  """The sheet of --latents as a sum: a column for each term, then the sum within its neighbours.
-
-  A term's column shows its pictures, and in the row 'mean' that of their mean latent. On the right is
-  the picture of the sum, in the middle of eight that differ from it by uniform noise of +-0.25 in
-  every number, as in the paper. Pictures of sums are of the class of the first picture named.
-  """
-  import numpy as np
-
-  from jaxgan import plots
-
-  given: Any = flags.FLAGS
-  sum_of = terms(given.latents)
-  images, z, labels = numbered(trained, 1 + max(i for _, group in sum_of for i in group))
-  total = combine(z, sum_of)
-  noise = np.random.default_rng(given.seed).uniform(-JITTER, JITTER, (9, len(total)))
-  noise[4] = 0
-  means = [combine(z, [(1, group)]) for _, group in sum_of]
-  own = [labels[group[0]] for _, group in sum_of]
-  made = pictures(trained, [*means, *(total + noise)], [*own, *[own[0]] * 9])
-  longest = max(3, *(len(group) for _, group in sum_of))
-  sheet = np.ones((longest + 1, len(sum_of) + 3, *images.shape[1:]), np.float32)
-  for column, (_, group) in enumerate(sum_of):
-    sheet[: len(group), column] = images[list(group)]
-    sheet[-1, column] = made[column]
-  sheet[:3, -3:] = made[len(means) :].reshape(3, 3, *images.shape[1:])
-  heads = [f'{"-" if sign < 0 else "+"} {",".join(map(str, group))}' for sign, group in sum_of]
-  return plots.grid(
-    sheet.reshape(-1, *images.shape[1:]),
-    sheet.shape[1],
-    row_labels=[*[''] * longest, 'mean'],
-    column_labels=[heads[0].removeprefix('+ '), *heads[1:], '', '= sum', ''],
-    title=f'{given.latents} of seed {given.seed}',
-  )
-
-
-def mix(trained: Trained) -> Any:
-  """The sheet of --latents as a list: row i and column j meet halfway between both on the sphere.
-
-  On the diagonal are the pictures themselves; all pictures of a row are of its picture's class.
-  """
-  import numpy as np
-
-  from jaxgan import plots
-  from jaxgan.evaluators.samples import slerp
-
-  given: Any = flags.FLAGS
-  if not re.fullmatch(r'\d+(,\d+){1,11}', given.latents, re.ASCII):
-    raise ConfigError(f'latents {given.latents!r}; expected 2 to 12 numbers of pictures, as 0,1,2')
-  chosen = list(terms(f'({given.latents})')[0][1])
-  _, z, labels = numbered(trained, 1 + max(chosen))
-  rows, columns = (part.ravel() for part in np.meshgrid(chosen, chosen, indexing='ij'))
-  halfway = np.where((rows == columns)[:, None], z[rows], slerp(z[rows], z[columns], 3)[:, 1])
-  return plots.grid(
-    pictures(trained, halfway, labels[rows]),
-    len(chosen),
-    row_labels=[str(i) for i in chosen],
-    column_labels=[str(i) for i in chosen],
-    title=f'halfway between pictures of seed {given.seed}',
-  )
 
 
 def write_pictures(trained: Trained, output: Path) -> None:

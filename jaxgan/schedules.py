@@ -52,5 +52,5 @@ def at(value: Any, step: jax.Array | int) -> Any:
     return value
   t = jnp.clip(jnp.asarray(step, jnp.float32) / value['steps'], 0, 1)
   if value.get('shape', 'linear') == 'cosine':
-    t = 0.5 * (1 - jnp.cos(jnp.pi * t))
+    t = jnp.square(jnp.sin(jnp.pi / 2 * t))  # exactly 1 at the end
   return value['start'] + (value['end'] - value['start']) * t

@@ -174,15 +174,6 @@ def test_options_out_of_range(tmp_path):
     Checkpoints(tmp_path, best_mode='lowest')
 
 
-def test_going_back_removes_what_came_after(tmp_path):
-  checkpoints = saved(tmp_path, (1, 2, 3), keep=3)
-  checkpoints.delete_after(1)
-  assert checkpoints.steps() == [1]
-  checkpoints.save(2, make_state(20), meta={})
-  assert_same(checkpoints.restore(make_state())[0], make_state(20))
-  assert sorted(os.listdir(tmp_path)) == ['1', '2']
-
-
 def test_a_step_saved_again_replaces_the_old_one_only_when_whole(tmp_path):
   checkpoints = saved(tmp_path, (1, 2))
   checkpoints.save(2, make_state(9), meta={'again': True})

@@ -301,8 +301,7 @@ TWO_PROCESSES = """
     assert 'more is absent in the checkpoint' in str(error)
   checkpoints.save(3, make(3), meta={'n': 3})
   assert values(checkpoints.restore(make(0))[0]) == values(make(3))
-  checkpoints.delete_after(2)
-  print('restored', step, 'of', checkpoints.steps(), flush=True)
+  print('restored', step, flush=True)
   checkpoints.close()
 """
 
@@ -315,7 +314,7 @@ def test_two_processes_save_together_and_go_back_together(tmp_path):
   both = [run_python(TWO_PROCESSES, tmp_path, port, rank, env=flags) for rank in (0, 1)]
   ends = [process.communicate(timeout=300) for process in both]
   assert [process.returncode for process in both] == [0, 0], ends[0][1] + ends[1][1]
-  assert [out.splitlines()[-1] for out, _ in ends] == ['restored 2 of [2]'] * 2
+  assert [out.splitlines()[-1] for out, _ in ends] == ['restored 2'] * 2
   # What two processes with four devices wrote, one process with one device reads.
   one = {'kernel': np.zeros((8, 3), np.float32), 'bias': np.zeros(3, np.float32)}
   found, _, step = Checkpoints(tmp_path).restore({**one, 'key': jax.random.key(0)})

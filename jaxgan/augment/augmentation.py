@@ -1,11 +1,12 @@
 """What an augmentation is: a value of three pure functions, and how names that nobody has are answered."""
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from jaxgan.errors import nearest
 
 State = dict[str, jax.Array]
 
@@ -58,17 +59,14 @@ def separately(augment: Callable[..., jax.Array]) -> Callable[..., Any]:
   return apply
 
 
-def check_known(kind: str, name: str, known: Iterable[str]) -> None:
+def check_known(kind: str, name: str, known: Collection[str]) -> None:
   """Nothing, if the name is known.
 
   Raises:
     ValueError: it is not; the message has the nearest name, or all of them.
   """
-  known = list(known)
   if name not in known:
-    close = difflib.get_close_matches(str(name), known, 1, 0.6)
-    hint = f'did you mean {close[0]!r}?' if close else f'expected one of {", ".join(known)}'
-    raise ValueError(f'unknown {kind} {name!r}; {hint}')
+    raise ValueError(f'unknown {kind} {name!r}; {nearest(name, known)}')
 
 
 def check_between(name: str, value: float, low: float, high: float = float('inf')) -> None:

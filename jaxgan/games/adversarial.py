@@ -67,11 +67,12 @@ def adversarial(
     codes: InfoGAN's, `{'discrete': (10,), 'continuous': 2}`: the last entries of the latent.
     augment: name -> keyword arguments, of `jaxgan.augment`, one after the other; what the
       discriminator sees, real or fake.
-    packing: images that D judges together, see `conditioning.pack`; it divides the batch.
+    packing: images that D judges together, see `conditioning.pack`; it divides the batch. A D that
+      takes labels gets that of the first of a pack.
     top_k: the generator learns from its best fakes only: keyword arguments of
       `losses.top_k_count`.
     latent_optimisation: keyword arguments of `jaxgan.nn.latent_optimisation.optimise`.
-    unroll: `{'steps': k, 'learning_rate': r, 'optimizer': 'sgd' or 'adam'}`: G answers the
+    unroll: `{'steps': k, 'name': 'adam', 'learning_rate': r, ...}`, an optimiser: G answers the
       discriminator as it will be k updates on, and its gradient runs through them (Metz et al.
       2016, arXiv 1611.02163).
 
@@ -117,13 +118,8 @@ def adversarial(
   alone = any(objective.alone for _, objective in terms.values())
   views = {name: augmentations.find(name)(**options) for name, options in (augment or {}).items()}
   running = {'real_mean', 'fake_mean'} & asked(specs_d)
-  labelled = getattr(discriminator, 'num_classes', 0) > 1 and (
-    getattr(discriminator, 'head', 'projection') not in ('none', 'info')
-  )
-  if packing < 1 or (packing > 1 and labelled):
-    raise ValueError(
-      f'packing={packing}; expected 1 or more, and a discriminator without labels: data.label=none'
-    )
+  if packing < 1:
+    raise ValueError(f'packing={packing}; expected 1 or more')
   if top_k is not None and alone:
     raise ValueError('game.top_k ranks by the logit of a loss; multi_hinge has none: leave it out')
   if packing > 1 and code.size:
@@ -136,15 +132,16 @@ def adversarial(
   if latent_optimisation is not None:
     # a cut at 1 is for latents that end there
     moving = {'clip': 1.0 if latent == 'uniform' else 0.0, **latent_optimisation}
-    optimise(jnp.zeros((1, dim_z)), lambda z: z.sum(-1), **moving)
+    jax.eval_shape(lambda z: optimise(z, lambda z: z.sum(-1), **moving), jnp.zeros((1, dim_z)))
 
   def conditions(key, n, batch=None):
     """(latents, labels) of n fakes; where a loss compares each with a real one, of its class."""
-    labels = replicas.draw(
-      jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1)
-    )
     if pair.needs_real and batch is not None:
       labels = batch['label']
+    else:
+      labels = replicas.draw(
+        jax.random.randint, jax.random.fold_in(key, 1), (n,), minval=0, maxval=max(num_classes, 1)
+      )
     z = draw(jax.random.fold_in(key, 2), (n, dim_z - code.size))
     if code.size:
       z = jnp.concatenate([z, code.draw(jax.random.fold_in(key, 6), n)], -1)
@@ -161,11 +158,12 @@ def adversarial(
         discriminator, jax.random.fold_in(key, 1), shown, label, train=False
       ),
     }
-    outputs = jax.eval_shape(
-      lambda v: as_outputs(run(discriminator, v, shown, label, train=False)[0]),
-      players['discriminator'],
-    )
-    check_head(terms, outputs)
+    if terms:
+      outputs = jax.eval_shape(
+        lambda v: as_outputs(run(discriminator, v, shown, label, train=False)[0]),
+        players['discriminator'],
+      )
+      check_head(terms, outputs)
     for name, view in views.items():
       if state := view.init():
         players['discriminator'][f'augment_{name}'] = state
@@ -200,14 +198,16 @@ def adversarial(
     each = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), outputs)
     return tuple(jax.tree.map(lambda x: x[:, i], each) for i in (1, 0)), new  # noqa: B023
 
+  def judgement(variables, x, labels, key):
+    """The outputs on packed images, without new collections."""
+    return as_outputs(run(discriminator, variables, x, labels, train=True, key=key)[0])
+
   def logits_of(variables, labels, key, step):
     """The critic of penalties: packed images -> logits [B], through the augmentation."""
 
     def critic(x):
       shown = show(variables, unpack(x, packing), None, key, step)[0] if views else x
-      labels_of = labels[: len(x)]
-      outputs, _ = run(discriminator, variables, shown, labels_of, train=True, key=key)
-      return logit_of(as_outputs(outputs), labels_of)
+      return logit_of(judgement(variables, shown, labels, key), labels)
 
     return critic
 
@@ -215,8 +215,9 @@ def adversarial(
     """(latents moved to where the discriminator likes their images better, cost [] of moving)."""
     if latent_optimisation is None:
       return z, jnp.zeros(())
-    judged = lambda x: run(discriminator, variables, x, label, train=True, key=key)[0]
-    critic = lambda z: logit_of(as_outputs(judged(pack(generate(z), packing))), label)
+    critic = lambda z: logit_of(
+      judgement(variables, pack(generate(z), packing), label[::packing], key), label[::packing]
+    )
     moved, cost = optimise(z, critic, **moving)
     if code.size:  # codes are what the picture is asked for
       moved = jnp.concatenate([moved[:, : -code.size], z[:, -code.size :]], -1)
@@ -233,15 +234,15 @@ def adversarial(
     chex.assert_equal_shape([fake, real])  # at trace time: the generator draws what the data show
     key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
     shown_real, shown_fake = show(variables, real, fake, key7, step)
-    real_label, fake_label = label[: len(shown_real)], fake_label[: len(shown_fake)]
+    real_label, shown_label = label[::packing], fake_label[::packing]  # a pack's first
     (on_real, on_fake), new = judge(
-      variables, (shown_real, real_label), (shown_fake, fake_label), key4
+      variables, (shown_real, real_label), (shown_fake, shown_label), key4
     )
-    real_logits, fake_logits = logit_of(on_real, real_label), logit_of(on_fake, fake_label)
+    real_logits, fake_logits = logit_of(on_real, real_label), logit_of(on_fake, shown_label)
     metrics = {'real_logit': real_logits.mean(), 'fake_logit': fake_logits.mean()}
     total = jnp.zeros(()) if alone else pair.discriminator(real_logits, fake_logits).mean()
     seen_real = Seen(on_real, real_label)
-    seen_fake = Seen(on_fake, fake_label, z[:, dim_z - code.size :])
+    seen_fake = Seen(on_fake, shown_label, z[:, dim_z - code.size :])
     for name, (weight, objective) in terms.items():
       metrics[name] = objective.discriminator(seen_real, seen_fake).mean()
       total += weight * metrics[name]
@@ -257,7 +258,7 @@ def adversarial(
       step,
       params=params,
       critic=logits_of(variables, real_label, key4, step),
-      fake_critic=logits_of(variables, fake_label, key4, step),
+      fake_critic=logits_of(variables, shown_label, key4, step),
       real=pack(real, packing),
       fake=pack(fake, packing),
       real_logits=real_logits,
@@ -270,10 +271,10 @@ def adversarial(
     )
     for name, view in views.items():
       if f'augment_{name}' in variables:
-        state = replicas.mean(view.update(variables[f'augment_{name}'], real_logits))
+        state = view.update(variables[f'augment_{name}'], real_logits)
         new = {**new, f'augment_{name}': state}
         metrics |= {f'{name}_{k}': v for k, v in state.items() if v.ndim == 0}
-    return total + penalty, Aux({**metrics, **more}, {'discriminator': jax.lax.stop_gradient(new)})
+    return total + penalty, Aux({**metrics, **more}, {'discriminator': new})
 
   def discriminator_loss(params, players, batch, key, step):
     check_packing(packing, batch)
@@ -298,13 +299,11 @@ def adversarial(
     key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
     real = batch['image'] if pair.needs_real and not alone else None
     shown_real, shown = show(judges, real, fake, key7, step)
-    seen_label, real_logits = label[: len(shown)], None
+    seen_label, real_logits = label[::packing], None
     if real is None:
-      outputs, _ = run(discriminator, judges, shown, seen_label, train=True, key=key4)
-      outputs = as_outputs(outputs)
+      outputs = judgement(judges, shown, seen_label, key4)
     else:
-      real_label = batch['label'][: len(shown)]
-      both, _ = judge(judges, (shown_real, real_label), (shown, seen_label), key4)
+      both, _ = judge(judges, (shown_real, batch['label'][::packing]), (shown, seen_label), key4)
       real_logits, outputs = both[0]['logits'], both[1]
     metrics, total = {}, cost
     if not alone:
@@ -346,13 +345,11 @@ def adversarial(
   def score(players, key, *, image, label):
     """The discriminator's logits [n] of images [n, H, W, C] with labels [n].
 
-    Packed, an image is judged beside copies of itself; a head with a logit a class gives that of
-    the label.
+    Packed, an image is judged beside copies of itself.
     """
     shown = jnp.tile(image, (1, 1, 1, packing))
     outputs, _ = run(discriminator, players['discriminator'], shown, label, train=False)
-    logits = as_outputs(outputs)['logits']
-    return logits if logits.ndim == 1 else jnp.take_along_axis(logits, label[:, None], 1)[:, 0]
+    return logit_of(as_outputs(outputs), label)
 
   def standing(players, key, *, batches=16, batch_size=64):
     """The players with the generator's statistics recomputed over fresh latents (standing statistics)."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -66,54 +67,35 @@ def from_networks(
   fields = [
     {f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)
   ]
-  game = {
-    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
-  } - {'codes'}  # which are those of the networks
-  given: list[dict[str, Any]] = [{'image_channels': channels}, {}]
-  rest: dict[str, Any] = {}
-  sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
   for size in np.atleast_1d(np.asarray(options.get('attention', ()), int)):
+    sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
     if size not in sizes:
       raise ValueError(
         f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
       )
+  head = options.get('discriminator_head', options.get('head', getattr(discriminator, 'head', '')))
+  if not head and 'num_classes' in fields[1] and num_classes > 1:
+    head = 'projection'  # as `heads.head`
+  by_head = head in heads.LABELLED
   told = 'num_classes' in fields[0] and options.get('condition', '') != 'none'
   conditional = bool(conditioning) or told
-  head_of_labels = options.get('discriminator_head', options.get('head', '')) in heads.LABELLED
-  if head_of_labels and num_classes > 1 and not conditional:
+  if by_head and num_classes > 1 and not conditional:
     raise ValueError(
-      f'game.head={options.get("head")!r} needs a generator that is told the labels: '
+      f'game.head={head!r} needs a generator that is told the labels: '
       "give game.conditioning='concatenation', or a model that takes them"
     )
-  classes = (
-    {'num_classes': 0 if conditioning and not head_of_labels else num_classes}
-    if 'num_classes' in fields[0] | fields[1]
-    else {}
-  )
-  for name, value in {'resolution': resolution, **classes, **options}.items():
-    value = (
-      jnp.dtype(value)
-      if name == 'dtype'
-      else tuple(np.atleast_1d(value))
-      if name == 'attention'
-      else value
+  own: list[dict[str, Any]] = [
+    {'num_classes': 0 if conditioning else num_classes, 'image_channels': channels},
+    {'num_classes': 0 if conditioning and not by_head else num_classes},
+  ]
+  *given, rest = _divide(fields, {'resolution': resolution, **options})
+  for i in (0, 1):
+    given[i] = {k: v for k, v in own[i].items() if k in fields[i]} | given[i]
+  if rest.get('packing', 1) > 1 and num_classes > 1 and (by_head or conditioning):
+    raise ValueError(
+      f'game.packing={rest["packing"]} with a discriminator that takes labels; a pack has several: '
+      'give data.label=none, or head=none'
     )
-    own = name.removeprefix('discriminator_')
-    if name in game - {'num_classes'} and name not in fields[0]:
-      rest[name] = value
-    elif name != own and own in fields[1]:
-      given[1][own] = value
-    elif any(name in f for f in fields):
-      for options_of, f in zip(given, fields):
-        if name in f:
-          options_of.setdefault(name, value)
-    else:
-      known = {
-        f'game.{option}'
-        for option in {'conditioning', 'label_dim', 'head_weight'} | game | fields[0] | fields[1]
-      }
-      raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
-  head = given[1].get('head', '')
   if head in OBJECTIVES and head != 'info':
     named = set(rest.setdefault('objectives', {head: {'weight': head_weight}})) - {'info'}
     if named != {head}:
@@ -127,8 +109,6 @@ def from_networks(
   codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
   if codes.size:
     rest |= {'codes': codes._asdict(), 'objectives': {'info': {}, **rest.get('objectives', {})}}
-  if conditioning and 'num_classes' in fields[0]:
-    given[0]['num_classes'] = 0
   dim_z = given[0].get('dim_z', getattr(generator, 'dim_z', 0)) + codes.size
   networks: list[nn.Module] = [generator(**given[0]), discriminator(**given[1])]
   if 'info_discrete' not in fields[0]:  # codes are nothing special to it
@@ -137,7 +117,38 @@ def from_networks(
     size = 0 if conditioning == 'concatenation' else label_dim
     inner = networks[0].clone(dim_z=networks[0].dim_z + (size or num_classes))
     networks[0] = LabelledGenerator(inner, num_classes, size)
-    if not head_of_labels:  # the head sees them
+    if not by_head:  # the head sees them
       networks[1] = LabelledDiscriminator(networks[1], num_classes, size)
   made = adversarial(*networks, dim_z=dim_z, num_classes=num_classes, **rest)
   return made._replace(conditional=conditional)
+
+
+def _divide(fields: Sequence[set[str]], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+  """The options of the generator, of the discriminator, and of the game.
+
+  Raises:
+    ValueError: one that nobody has.
+  """
+  game = {
+    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
+  } - {'codes', 'num_classes'}  # which come from the networks and the data
+  parts: list[dict[str, Any]] = [{}, {}, {}]
+  for name, value in options.items():
+    if name == 'dtype':
+      value = jnp.dtype(value)
+    if name == 'attention':
+      value = tuple(np.atleast_1d(value))
+    alone = name.removeprefix('discriminator_')
+    if name in game - fields[0]:
+      parts[2][name] = value
+    elif name != alone and alone in fields[1]:
+      parts[1][alone] = value
+    elif name in fields[0] | fields[1]:
+      for part, theirs in zip(parts, fields):
+        if name in theirs:
+          part.setdefault(name, value)
+    else:
+      shared = {'conditioning', 'label_dim', 'head_weight'}
+      known = {f'game.{option}' for option in shared | game | fields[0] | fields[1]}
+      raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
+  return parts

@@ -6,39 +6,30 @@ from typing import Any
 import jax
 import optax
 
+from jaxgan import optim
 from jaxgan.nn import replicas
 
-OPTIMIZERS = {'sgd': optax.sgd, 'adam': optax.adam}
 
-
-def make_unrolled(
-  steps: int, learning_rate: float, optimizer: str = 'sgd', **options: Any
-) -> Callable[[Callable[[Any], jax.Array], Any], Any]:
+def make_unrolled(steps: int, **spec: Any) -> Callable[[Callable[[Any], jax.Array], Any], Any]:
   """theta_D^(i+1) = theta_D^i - update(grad_D L(theta_D^i, theta_G)), `steps` times.
 
   Args:
     steps: inner updates k, 0 or more.
-    learning_rate: of the inner optimiser.
-    optimizer: 'sgd' or 'adam', started anew each time.
-    **options: of the optax optimiser, such as b1.
+    **spec: of the inner optimiser, which starts anew each time, see `optim.make_optimizer`: name
+      ('adam' if none is given), learning_rate, b1 and so on.
 
   Returns:
     `(loss, params) -> params`. `loss(params) -> []` may depend on the generator's parameters; the
     gradient with respect to them runs through every inner update.
 
   Raises:
-    ValueError: an unknown optimiser, or numbers below 0.
+    ValueError: steps below 0, or an optimiser that cannot be.
 
   Source: Metz et al. 2016, arXiv 1611.02163.
   """
-  if optimizer not in OPTIMIZERS:
-    raise ValueError(f'unroll.optimizer={optimizer!r}; expected one of {", ".join(OPTIMIZERS)}')
-  if not isinstance(steps, int) or steps < 0 or not learning_rate >= 0:
-    raise ValueError(
-      f'unroll: steps={steps!r}, learning_rate={learning_rate!r}; expected a whole number and a '
-      'rate, both 0 or more'
-    )
-  tx = OPTIMIZERS[optimizer](learning_rate, **options)
+  if not isinstance(steps, int) or steps < 0:
+    raise ValueError(f'unroll.steps={steps!r}; expected a whole number, 0 or more')
+  tx = optim.make_optimizer(spec, steps)
 
   def future(loss: Callable[[Any], jax.Array], params: Any) -> Any:
     state = tx.init(params)

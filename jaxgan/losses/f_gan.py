@@ -4,7 +4,6 @@ D_f(P || Q) = sum_x Q(x) f(P(x) / Q(x)) = max_T E_P[T(x)] - E_Q[f*(T(x))]; the d
 output v becomes T = g_f(v), where g_f maps the real line into the domain of f*.
 """
 
-import difflib
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxgan.errors import nearest
 from jaxgan.losses import inputs
 
 
@@ -99,7 +99,5 @@ def f_gan_generator(
 
 def _find(name: str) -> Divergence:
   if name not in DIVERGENCES:
-    near = difflib.get_close_matches(name, DIVERGENCES, 1)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are: {", ".join(DIVERGENCES)}'
-    raise ValueError(f'unknown divergence {name!r}; {hint}')
+    raise ValueError(f'unknown divergence {name!r}; {nearest(name, DIVERGENCES)}')
   return DIVERGENCES[name]

@@ -1,6 +1,5 @@
 """Adversarial losses by name: what a config's `game.loss` may say."""
 
-import difflib
 import functools
 from collections.abc import Callable
 from types import ModuleType
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgan.errors import nearest
 from jaxgan.losses import adversarial, f_gan, relativistic
 
 Loss = Callable[..., jax.Array]
@@ -72,7 +72,5 @@ def pair(name: str) -> Pair:
     ValueError: there is none; the message names the nearest, or lists those that exist.
   """
   if name not in PAIRS:
-    near = difflib.get_close_matches(name, PAIRS, 1)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are: {", ".join(PAIRS)}'
-    raise ValueError(f'unknown loss {name!r}; {hint}')
+    raise ValueError(f'unknown loss {name!r}; {nearest(name, PAIRS)}')
   return PAIRS[name]

@@ -18,7 +18,8 @@ from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.heads import head
 from jaxgan.nn.precision import wide, widen
-from jaxgan.nn.resample import average_pool, upsample
+from jaxgan.nn.resample import average_pool
+from jaxgan.nn.residual import GeneratorBlock, widths_at
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
 # Channel multipliers: a generator block goes from one entry to the next and doubles the size. The
@@ -40,31 +41,6 @@ DISCRIMINATOR_WIDTHS = {
   256: ((1, 2, 4, 8, 8, 16, 16), 6),
   512: ((1, 1, 2, 4, 8, 8, 16, 16), 7),
 }
-
-
-class GeneratorBlock(nn.Module):
-  """norm-act-up-conv-norm-act-conv, plus a 1x1 shortcut; [B, H, W, C] -> [B, 2H, 2W, features].
-
-  Attributes:
-    features: output channels.
-    conv, norm: make the layers; `norm` is called with (x, *condition, train).
-    activation: elementwise.
-  """
-
-  features: int
-  conv: Callable[..., Any]
-  norm: Callable[..., Any]
-  activation: Callable[[jax.Array], jax.Array]
-
-  @nn.compact
-  def __call__(self, x: jax.Array, condition: tuple[jax.Array, ...], train: bool) -> jax.Array:
-    h = self.activation(self.norm(name='norm1')(x, *condition, train))
-    h = self.conv(features=self.features, name='conv1')(upsample(h), train)
-    h = self.activation(self.norm(name='norm2')(h, *condition, train))
-    h = self.conv(features=self.features, name='conv2')(h, train)
-    # A 1x1 convolution and nearest upsampling commute; this order is four times cheaper.
-    shortcut = self.conv(features=self.features, kernel_size=1, name='shortcut')(x, train)
-    return h + upsample(shortcut)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -163,7 +139,7 @@ class Generator(nn.Module):
     Raises:
       ValueError: options that do not fit each other, or a z of another size.
     """
-    widths = _widths(GENERATOR_WIDTHS, self.resolution)
+    widths = widths_at(GENERATOR_WIDTHS, self.resolution)
     first, conditions = self.conditions(z, labels, len(widths) - 1)
     spectral: dict[str, Any] = {
       'spectral': self.spectral,
@@ -295,7 +271,7 @@ class Discriminator(nn.Module):
     Returns:
       float32 [B] ([B, outputs] where that is not 1), or what else the head has to say.
     """
-    widths, downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
+    widths, downs = widths_at(DISCRIMINATOR_WIDTHS, self.resolution)
     spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
@@ -326,12 +302,6 @@ class Discriminator(nn.Module):
     return head(self, self.head, **options, **spectral)(
       widen(self.activation(h)).sum((1, 2)), labels, train
     )
-
-
-def _widths(table: dict[int, Any], resolution: int) -> Any:
-  if resolution not in table:
-    raise ValueError(f'resolution={resolution}; expected one of {", ".join(map(str, table))}')
-  return table[resolution]
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

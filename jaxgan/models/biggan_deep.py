@@ -18,6 +18,7 @@ from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.resample import average_pool, upsample
+from jaxgan.nn.residual import widths_at
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
 # Channel multipliers: a stage goes from one entry to the next and doubles (or halves) the size. The
@@ -169,7 +170,7 @@ class Generator(nn.Module):
     Raises:
       ValueError: classes without a shared embedding, or a z of another size.
     """
-    widths = _widths(GENERATOR_WIDTHS, self.resolution)
+    widths = widths_at(GENERATOR_WIDTHS, self.resolution)
     condition = self.condition(z, labels)
     spectral: dict[str, Any] = {
       'spectral': self.spectral,
@@ -274,7 +275,7 @@ class Discriminator(nn.Module):
     Returns:
       float32 [B] ([B, outputs] where that is not 1).
     """
-    (stem, *widths), downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
+    (stem, *widths), downs = widths_at(DISCRIMINATOR_WIDTHS, self.resolution)
     spectral: dict[str, Any] = {
       'spectral': self.spectral,
       'num_svs': self.num_svs,
@@ -309,12 +310,6 @@ class Discriminator(nn.Module):
       )
       logits = logits + (embed(labels, train) * h).sum(-1, keepdims=True)
     return logits[:, 0] if self.outputs == 1 else logits
-
-
-def _widths(table: dict[int, Any], resolution: int) -> Any:
-  if resolution not in table:
-    raise ValueError(f'resolution={resolution}; expected one of {", ".join(map(str, table))}')
-  return table[resolution]
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

@@ -140,7 +140,7 @@ class Discriminator(nn.Module):
         norm = BatchNorm(epsilon=self.bn_eps, norm=self.norm, dtype=self.dtype, name=f'norm_{i}')
         x = norm(x, train)
       x = nn.leaky_relu(x, self.slope)
-    last = head(self, self.head or 'none', use_bias=False, **options)
+    last = head(self, self.head, use_bias=False, **options)
     return last(x.reshape(x.shape[0], -1), labels, train)
 
 

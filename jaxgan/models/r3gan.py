@@ -21,8 +21,9 @@ from flax import linen as nn
 from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
 from jaxgan.nn.convolution import conv
-from jaxgan.nn.initialize import normal, zeros
+from jaxgan.nn.initialize import fan_in, normal, zeros
 from jaxgan.nn.precision import wide, widen
+from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed
 
 SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through it; of initialisers only
@@ -127,24 +128,17 @@ def downsample(x: jax.Array, filter_taps: tuple[int, ...] = TAPS) -> jax.Array:
   return along(along(x, 1), 2)
 
 
-class Pointwise(nn.Module):
-  """1x1 convolution without bias, [B, H, W, C] -> [B, H, W, features].
-
-  Attributes:
-    features: output channels.
-    gain: of the initial kernel, N(0, gain^2 / C); 0 starts at zero.
-    dtype: of the computation.
-  """
-
-  features: int
-  gain: float = 1.0
-  dtype: Any = jnp.float32
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    init = normal(self.gain / math.sqrt(x.shape[-1])) if self.gain else zeros
-    kernel = self.param('kernel', init, (1, 1, x.shape[-1], self.features))
-    return conv(x.astype(self.dtype), kernel.astype(self.dtype))
+def pointwise(features: int, gain: float = 1.0, dtype: Any = jnp.float32, **named: Any) -> SNConv:
+  """1x1 convolution without bias, whose kernel starts as N(0, gain^2 / C), or at zero."""
+  return SNConv(
+    features=features,
+    kernel_size=1,
+    use_bias=False,
+    spectral=False,
+    kernel_init=fan_in(gain) if gain else zeros,
+    dtype=dtype,
+    **named,
+  )
 
 
 class Block(nn.Module):
@@ -172,46 +166,29 @@ class Block(nn.Module):
       bias = self.param(name, zeros, (self.hidden,))
       return nn.leaky_relu(h + bias.astype(self.dtype), SLOPE)
 
-    h = activate(Pointwise(self.hidden, scale, self.dtype, name='conv1')(x), 'bias1')
+    h = activate(pointwise(self.hidden, scale, self.dtype, name='conv1')(x), 'bias1')
     init = normal(scale / math.sqrt(9 * self.group_size))
     kernel = self.param('conv2', init, (3, 3, self.group_size, self.hidden))
     h = activate(grouped_conv(h, kernel.astype(self.dtype)), 'bias2')
-    return x + Pointwise(x.shape[-1], 0.0, self.dtype, name='conv3')(h)
+    return x + pointwise(x.shape[-1], 0.0, self.dtype, name='conv3')(h)
 
 
-class Dense(nn.Module):
+def dense(features: int, x: jax.Array, name: str) -> jax.Array:
   """x W, without bias, W ~ N(0, 1 / F); [B, F] -> [B, features], at least float32."""
-
-  features: int
-
-  @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    x = widen(x)
-    init = normal(1 / math.sqrt(x.shape[-1]))
-    return x @ self.param('kernel', init, (x.shape[-1], self.features)).astype(x.dtype)
+  options: dict[str, Any] = {'use_bias': False, 'spectral': False, 'dtype': wide(x.dtype)}
+  return SNDense(features=features, kernel_init=fan_in(), **options, name=name)(x)
 
 
-class Embed(nn.Module):
-  """Embedding of labels, int [B] or float [B, num_classes] (a mixture), -> [B, features].
-
-  Attributes:
-    num_classes: rows; a label that is none of them gives NaN.
-    features: size of an embedding.
-    gain: embeddings start as N(0, gain^2 / num_classes): the label counts as a one-hot vector.
-  """
-
-  num_classes: int
-  features: int
-  gain: float = 1.0
-
-  @nn.compact
-  def __call__(self, labels: jax.Array) -> jax.Array:
-    init = normal(self.gain / math.sqrt(self.num_classes))
-    table = self.param('embedding', init, (self.num_classes, self.features))
-    if jnp.issubdtype(labels.dtype, jnp.floating):
-      return labels.astype(table.dtype) @ table
-    known = jnp.where(labels < 0, self.num_classes, labels)  # a negative index would wrap
-    return jnp.take(table, known, axis=0)
+def embed(num_classes: int, features: int, labels: jax.Array, gain: float = 1.0) -> jax.Array:
+  """Embedding of labels, which counts as a layer of the one-hot label: N(0, gain^2 / num_classes)."""
+  layer = SNEmbed(
+    num_embeddings=num_classes,
+    features=features,
+    spectral=False,
+    kernel_init=fan_in(gain),
+    name='embed',
+  )
+  return layer(labels)
 
 
 class Network(nn.Module):
@@ -303,19 +280,19 @@ class Generator(Network):
       raise ValueError(f'z has shape {z.shape}; expected [batch, dim_z={self.dim_z}]')
     stages = self.stages()
     if self.num_classes:
-      embed = Embed(self.num_classes, self.embed_dim or self.dim_z, name='embed')
-      z = jnp.concatenate([z, embed(labels)], -1)
+      size = self.embed_dim or self.dim_z
+      z = jnp.concatenate([z, embed(self.num_classes, size, labels)], -1)
     width = stages[0]['channels']
     basis = self.param('basis', normal(), (4, 4, width))
-    x = (basis * Dense(width, name='linear')(z)[:, None, None]).astype(self.dtype)
+    x = (basis * dense(width, z, 'linear')[:, None, None]).astype(self.dtype)
     for i, stage in enumerate(stages):
       if i:
         # A 1x1 convolution and resampling commute: the convolution is done on the smaller map.
         if stage['channels'] != x.shape[-1]:
-          x = Pointwise(stage['channels'], dtype=self.dtype, name=f'up_{i}')(x)
+          x = pointwise(stage['channels'], dtype=self.dtype, name=f'up_{i}')(x)
         x = upsample(x)
       x = self.residual(x, stages, i)
-    images = Pointwise(self.image_channels, dtype=self.dtype, name='images')(x)
+    images = pointwise(self.image_channels, dtype=self.dtype, name='images')(x)
     images = widen(images)
     return images if train else jnp.clip(images, -1, 1)
 
@@ -333,20 +310,20 @@ class Discriminator(Network):
   @nn.compact
   def __call__(self, x: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
     stages = self.stages()
-    x = Pointwise(stages[-1]['channels'], dtype=self.dtype, name='images')(x)
+    x = pointwise(stages[-1]['channels'], dtype=self.dtype, name='images')(x)
     for i in reversed(range(len(stages))):
       x = self.residual(x, stages, i)
       if i:
         x = downsample(x)
         if stages[i - 1]['channels'] != x.shape[-1]:
-          x = Pointwise(stages[i - 1]['channels'], dtype=self.dtype, name=f'down_{i}')(x)
+          x = pointwise(stages[i - 1]['channels'], dtype=self.dtype, name=f'down_{i}')(x)
     basis = self.param('basis', normal(1 / 4), (4, 4, x.shape[-1]))
     h = jnp.einsum('bijc,ijc->bc', widen(x), basis.astype(wide(x.dtype)))
     if not self.num_classes:
-      return Dense(1, name='linear')(h)[:, 0]
+      return dense(1, h, 'linear')[:, 0]
     size = self.embed_dim or stages[0]['channels']
-    embed = Embed(self.num_classes, size, 1 / math.sqrt(size), name='embed')
-    return (Dense(size, name='linear')(h) * embed(labels)).sum(-1)
+    label = embed(self.num_classes, size, labels, 1 / math.sqrt(size))
+    return (dense(size, h, 'linear') * label).sum(-1)
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

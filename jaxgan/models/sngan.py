@@ -22,7 +22,8 @@ from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.heads import head
 from jaxgan.nn.precision import wide, widen
-from jaxgan.nn.resample import average_pool, upsample
+from jaxgan.nn.resample import average_pool
+from jaxgan.nn.residual import GeneratorBlock, widths_at
 from jaxgan.nn.spectral_norm import SNConv, SNDense
 
 # Channel multipliers: a generator block goes from one entry to the next and doubles the size. The
@@ -44,30 +45,6 @@ DISCRIMINATOR_WIDTHS = {
 }
 SHORTCUTS = ('raw', 'activated', 'normalised')
 Layer = Callable[..., Any]
-
-
-class GeneratorBlock(nn.Module):
-  """norm-act-up-conv-norm-act-conv, plus a 1x1 shortcut; [B, H, W, C] -> [B, 2H, 2W, features].
-
-  Attributes:
-    features: output channels.
-    conv, norm: make the layers; `norm` is called with (x, *condition, train).
-    activation: elementwise.
-  """
-
-  features: int
-  conv: Layer
-  norm: Layer
-  activation: Callable[[jax.Array], jax.Array]
-
-  @nn.compact
-  def __call__(self, x: jax.Array, condition: tuple[jax.Array, ...], train: bool) -> jax.Array:
-    h = self.activation(self.norm(name='norm1')(x, *condition, train))
-    h = self.conv(features=self.features, name='conv1')(upsample(h), train)
-    h = self.activation(self.norm(name='norm2')(h, *condition, train))
-    h = self.conv(features=self.features, name='conv2')(h, train)
-    # A 1x1 convolution and nearest upsampling commute; this order is four times cheaper.
-    return h + upsample(self.conv(features=self.features, kernel_size=1, name='shortcut')(x, train))
 
 
 class DiscriminatorBlock(nn.Module):
@@ -177,7 +154,7 @@ class Generator(nn.Module):
     Raises:
       ValueError: options that do not fit each other, or a z of another size.
     """
-    widths = _widths(GENERATOR_WIDTHS, self.resolution)
+    widths = widths_at(GENERATOR_WIDTHS, self.resolution)
     layers: dict[str, Any] = {
       'spectral': self.spectral,
       'eps': self.sn_eps,
@@ -291,7 +268,7 @@ class Discriminator(nn.Module):
     Raises:
       ValueError: an option that does not exist, or a head that does not fit the data.
     """
-    widths, downs = _widths(DISCRIMINATOR_WIDTHS, self.resolution)
+    widths, downs = widths_at(DISCRIMINATOR_WIDTHS, self.resolution)
     _one_of('shortcut', self.shortcut, SHORTCUTS)
     _one_of('pool', self.pool, ('sum', 'mean'))
     layers: dict[str, Any] = {
@@ -331,12 +308,6 @@ def _activation(slope: float) -> Callable[[jax.Array], jax.Array]:
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
   if value not in known:
     raise ValueError(f'{name}={value!r}; expected one of {", ".join(map(repr, known))}')
-
-
-def _widths(table: dict[int, Any], resolution: int) -> Any:
-  if resolution not in table:
-    raise ValueError(f'resolution={resolution}; expected one of {", ".join(map(str, table))}')
-  return table[resolution]
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

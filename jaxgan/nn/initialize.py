@@ -59,6 +59,16 @@ def normal(stddev: float = 1.0) -> Initializer:
   )
 
 
+def fan_in(gain: float = 1.0) -> Initializer:
+  """N(0, gain^2 / fan_in); kernels [..., in, out]."""
+  return Initializer(
+    jax.nn.initializers.variance_scaling(gain**2, 'fan_in', 'normal'),
+    lambda rng, shape: (
+      gain / math.sqrt(math.prod(shape[:-1])) * rng.standard_normal(shape, dtype=np.float32)
+    ),
+  )
+
+
 def glorot_uniform() -> Initializer:
   """U[-a, a], a = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010); kernels [..., in, out]."""
 

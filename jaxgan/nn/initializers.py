@@ -3,8 +3,8 @@
 from jaxgan.nn.initialize import Initializer, glorot_uniform, normal, orthogonal
 
 
-def find(name: str) -> Initializer:
-  """The initialiser of that name.
+def find(name: str | Initializer) -> Initializer:
+  """The initialiser of that name; one that is given itself is returned.
 
   - 'orthogonal': kernel flattened to [fan_in, out], rows or columns orthonormal; every singular
     value is 1 (Saxe et al. 2013, arXiv 1312.6120; BigGAN's choice).
@@ -21,6 +21,8 @@ def find(name: str) -> Initializer:
   Raises:
     ValueError: there is none of that name; the message lists those that exist.
   """
+  if isinstance(name, Initializer):
+    return name
   known = {
     'orthogonal': orthogonal(),
     'normal': normal(0.02),

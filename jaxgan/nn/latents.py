@@ -1,10 +1,10 @@
 """Latent samplers, alike for every device layout, and the truncation trick in its two conventions."""
 
-import difflib
 from collections.abc import Callable
 
 import jax
 
+from jaxgan.errors import nearest
 from jaxgan.nn import replicas
 
 
@@ -115,7 +115,7 @@ def sampler(name: str) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
   """The latent sampler of that name.
 
   Raises:
-    ValueError: there is none; the message lists those that exist and names the nearest.
+    ValueError: there is none; the message names the nearest, or lists those that exist.
   """
   known = {
     'normal': normal,
@@ -125,7 +125,5 @@ def sampler(name: str) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
     'categorical': categorical,
   }
   if name not in known:
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f'; did you mean {near[0]!r}?' if near else ''
-    raise ValueError(f'unknown latent {name!r}; expected one of {", ".join(known)}{hint}')
+    raise ValueError(f'unknown latent {name!r}; {nearest(name, known)}')
   return known[name]

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan.nn import convolution, initializers
-from jaxgan.nn.initialize import normal, ones, zeros
+from jaxgan.nn.initialize import Initializer, normal, ones, zeros
 
 
 def power_iteration(
@@ -68,7 +68,7 @@ class SpectralLayer(nn.Module):
     num_svs: singular values followed.
     num_itrs: power iterations per training step.
     eps: floor of the norms in the power iteration.
-    kernel_init: name of the kernel's initialiser, see `initializers.find`.
+    kernel_init: the kernel's initialiser or its name, see `initializers.find`.
     dtype: dtype of the computation; parameters, u and the power iteration stay float32.
   """
 
@@ -76,7 +76,7 @@ class SpectralLayer(nn.Module):
   num_svs: int = 1
   num_itrs: int = 1
   eps: float = 1e-12
-  kernel_init: str = 'orthogonal'
+  kernel_init: str | Initializer = 'orthogonal'
   dtype: Any = jnp.float32
 
   def normalised(self, kernel: jax.Array, matrix: jax.Array, train: bool) -> jax.Array:

@@ -5,10 +5,10 @@ A game supplies by name the arguments that it has, among `params`, `critic`, `fa
 the config's. `__all__` names the penalties, as a config may write them.
 """
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
+from jaxgan.errors import nearest
 from jaxgan.penalties.consistency import (
   balanced_consistency,
   consistency,
@@ -47,10 +47,8 @@ def find(name: str) -> Callable[..., Any]:
   """The penalty of that name.
 
   Raises:
-    ValueError: there is none; the message lists those that exist and names the nearest.
+    ValueError: there is none; the message names the nearest, or lists those that exist.
   """
   if name not in __all__:
-    near = difflib.get_close_matches(name, __all__, 1)
-    hint = f'; did you mean {near[0]!r}?' if near else ''
-    raise ValueError(f'unknown penalty {name!r}; expected one of {", ".join(__all__)}{hint}')
+    raise ValueError(f'unknown penalty {name!r}; {nearest(name, __all__)}')
   return globals()[name]

@@ -10,7 +10,7 @@ import pytest
 from jaxgan.augment import apa
 from jaxgan.augment.apa import deceive
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_apa.npz'))
+NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_cr_apa.npz'))
 
 
 @pytest.mark.parametrize('p', [0.0, 0.5])

@@ -50,7 +50,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
     ValueError, match="unknown augmentation 'diffaugment'; did you mean 'diff_augm"
   ):
     augment.find('diffaugment')
-  with pytest.raises(ValueError, match="'mixup'; expected one of ada, apa, diff_augment, instance"):
+  with pytest.raises(ValueError, match="'mixup'; there are: ada, apa, diff_augment, instance"):
     augment.find('mixup')
 
 

@@ -19,7 +19,7 @@ from jaxgan.augment.diff_augment import (
   translation,
 )
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_apa.npz'))
+NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_cr_apa.npz'))
 
 
 def images(x):

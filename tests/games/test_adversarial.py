@@ -220,8 +220,8 @@ def test_penalties_judge_reals_and_fakes_with_their_own_labels():
   'options, says',
   [
     ({'loss': 'hing'}, "unknown loss 'hing'; did you mean 'hinge'\\?"),
-    ({'latent': 'gaussian'}, "unknown latent 'gaussian'; expected one of normal"),
-    ({'discriminator_penalties': {'r3': {}}}, "unknown penalty 'r3'; expected one of .*r1, r2"),
+    ({'latent': 'gaussian'}, "unknown latent 'gaussian'; there are: .*normal"),
+    ({'discriminator_penalties': {'r3': {}}}, "unknown penalty 'r3'; there are: .*r1, r2"),
     ({'discriminator_penalties': {'r1': {'gama': 1.0}}}, "'r1' has no option 'gama'; .*gamma, every"),
     ({'discriminator_penalties': {'r1': {'every': 0}}}, "'r1': every=0; expected a whole number"),
     ({'generator_penalties': {'r1': {}}}, "'r1' needs critic, which the generator does not have"),

@@ -11,7 +11,7 @@ from tests import tiny
 
 def test_on_a_quadratic_it_is_the_closed_form():
   # L = (psi - theta)^2 / 2: psi_k = theta + (1 - r)^k (psi - theta), d psi_k / d theta = 1 - (1 - r)^k
-  future = make_unrolled(steps=3, learning_rate=0.1)
+  future = make_unrolled(steps=3, name='sgd', learning_rate=0.1)
   at = lambda theta: future(lambda psi: 0.5 * (psi - theta) ** 2, jnp.asarray(2.0))
   np.testing.assert_allclose(at(1.0), 1 + 0.9**3, rtol=1e-6)
   np.testing.assert_allclose(jax.grad(at)(1.0), 1 - 0.9**3, rtol=1e-6)
@@ -21,7 +21,7 @@ def test_on_a_quadratic_it_is_the_closed_form():
 def test_the_generators_gradient_is_that_of_its_whole_loss(optimizer):
   with jax.enable_x64(True):
     game = tiny.game(
-      loss='non_saturating', unroll={'steps': 2, 'learning_rate': 0.05, 'optimizer': optimizer}
+      loss='non_saturating', unroll={'steps': 2, 'learning_rate': 0.05, 'name': optimizer}
     )
     rng = np.random.default_rng(0)
     batch = {'image': jnp.asarray(rng.uniform(-1, 1, (4, 4, 4, 1))), 'label': jnp.arange(4) % 3}
@@ -46,7 +46,9 @@ def test_the_generators_gradient_is_that_of_its_whole_loss(optimizer):
 
 
 def test_bad_options_are_one_line():
-  with pytest.raises(ValueError, match=r"unroll\.optimizer='lion'; expected one of sgd, adam"):
-    make_unrolled(steps=1, learning_rate=0.1, optimizer='lion')
+  with pytest.raises(ValueError, match="unknown optimizer 'adamm'"):
+    make_unrolled(steps=1, learning_rate=0.1, name='adamm')
+  with pytest.raises(ValueError, match='has no learning_rate'):
+    make_unrolled(steps=1)
   with pytest.raises(ValueError, match='expected a whole number'):
     make_unrolled(steps=-1, learning_rate=0.1)

@@ -14,7 +14,7 @@ from jaxgan.losses.pairs import ABSOLUTE
 
 GOLDEN = Path(__file__).parents[1] / 'golden'
 NUMBERS = dict(np.load(GOLDEN / 'biggan/losses_ema.npz'))
-STUDIOGAN = dict(np.load(GOLDEN / 'studiogan/losses_but_lecam.npz'))
+STUDIOGAN = dict(np.load(GOLDEN / 'studiogan/losses.npz'))
 PATCHES = dict(np.load(GOLDEN / 'cyclegan/gan_loss.npz'))
 
 

@@ -10,7 +10,7 @@ import pytest
 from jaxgan import losses
 from tests.losses import layouts
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses_but_lecam.npz'))
+NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses.npz'))
 LABEL = NUMBERS['cls/label'].astype(np.int32)
 EMBEDDING, PROXY = NUMBERS['cls/embed'], NUMBERS['cls/proxy']
 LOGITS = NUMBERS['cls/logits']

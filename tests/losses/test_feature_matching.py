@@ -11,7 +11,7 @@ from jaxgan import losses
 from jaxgan.losses.feature_matching import FORMS
 from tests.losses import layouts
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses_but_lecam.npz'))
+NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses.npz'))
 REAL, FAKE = NUMBERS['cls/embed'], NUMBERS['cls/proxy']
 
 

@@ -10,7 +10,7 @@ import pytest
 from jaxgan import losses
 from jaxgan.nn import replicas
 
-RECORDED = np.load(Path(__file__).parents[1] / 'golden/studiogan/losses_but_lecam.npz')['adjust_k']
+RECORDED = np.load(Path(__file__).parents[1] / 'golden/studiogan/losses.npz')['adjust_k']
 LOGITS = np.array([0.3, -1.0, 2.0, 0.5, 0.5, -3.0], np.float32)
 
 

@@ -72,5 +72,5 @@ def test_each_device_layout_draws_alike(name):
 
 
 def test_an_unknown_sampler_answers_with_the_list_and_the_nearest():
-  with pytest.raises(ValueError, match=r"'bernouli'; expected one of normal, .* 'bernoulli'\?$"):
+  with pytest.raises(ValueError, match=r"'bernouli'; did you mean 'bernoulli'\?$"):
     latents.sampler('bernouli')
