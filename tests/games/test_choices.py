@@ -9,6 +9,7 @@ import pytest
 from jaxgan import losses, models
 from jaxgan.config import ConfigError
 from jaxgan.games.objectives import OBJECTIVES
+from jaxgan.nn import replicas
 from jaxgan.train_state import TrainState
 from jaxgan.train_step import make_train_step
 from tests import tiny
@@ -180,6 +181,22 @@ def test_the_adaptive_p_moves_with_the_real_logits_and_is_part_of_the_state():
   p = state.players['discriminator']['augment_ada']['p']
   assert metrics['discriminator/ada_p'] == p
   np.testing.assert_allclose(abs(p - 0.5), 8 / 100, rtol=1e-5)  # 8 pictures of 100 there and back
+
+
+def test_the_adaptive_state_is_that_of_all_replicas_and_keeps_its_dtypes():
+  game = tiny.game(augment={'ada': {'policy': 'blit', 'p': 0.5, 'kimg': 0.1, 'interval': 1}})
+  players, data = game.init(jax.random.key(0), points()), points()
+
+  def state(image, label):
+    _, aux = value(game, 'discriminator', players, {'image': image, 'label': label})
+    return aux.updates['discriminator']['augment_ada']
+
+  halves = [x.reshape(2, 4, *x.shape[1:]) for x in (data['image'], data['label'])]
+  over = jax.vmap(state, axis_name=replicas.AXIS)(*halves)
+  whole = state(data['image'], data['label'])
+  for name, one in whole.items():
+    assert over[name].dtype == one.dtype == players['discriminator']['augment_ada'][name].dtype
+    np.testing.assert_allclose(over[name], [one, one], rtol=1e-5)
 
 
 def test_instance_noise_ends():
