@@ -318,5 +318,5 @@ def test_two_processes_save_together_and_go_back_together(tmp_path):
   # What two processes with four devices wrote, one process with one device reads.
   one = {'kernel': np.zeros((8, 3), np.float32), 'bias': np.zeros(3, np.float32)}
   found, _, step = Checkpoints(tmp_path).restore({**one, 'key': jax.random.key(0)})
-  assert step == 2
-  assert np.array_equal(found['kernel'], np.arange(24).reshape(8, 3) + 2)
+  assert step == 3
+  assert np.array_equal(found['kernel'], np.arange(24).reshape(8, 3) + 3)

@@ -74,11 +74,11 @@ def from_networks(
         f'game.attention={size}; feature maps here have {", ".join(map(str, sizes))} pixels'
       )
   head = options.get('discriminator_head', options.get('head', getattr(discriminator, 'head', '')))
-  if not head and 'num_classes' in fields[1] and num_classes > 1:
-    head = 'projection'  # as `heads.head`
-  by_head = head in heads.LABELLED
   told = 'num_classes' in fields[0] and options.get('condition', '') != 'none'
   conditional = bool(conditioning) or told
+  if not head and 'num_classes' in fields[1]:  # as `heads.head`, for labels that both players see
+    head = 'projection' if told and not conditioning and num_classes > 1 else 'none'
+  by_head = head in heads.LABELLED
   if by_head and num_classes > 1 and not conditional:
     raise ValueError(
       f'game.head={head!r} needs a generator that is told the labels: '
@@ -86,7 +86,7 @@ def from_networks(
     )
   own: list[dict[str, Any]] = [
     {'num_classes': 0 if conditioning else num_classes, 'image_channels': channels},
-    {'num_classes': 0 if conditioning and not by_head else num_classes},
+    {'num_classes': num_classes if by_head or (told and not conditioning) else 0},
   ]
   *given, rest = _divide(fields, {'resolution': resolution, **options})
   for i in (0, 1):

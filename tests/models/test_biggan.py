@@ -118,6 +118,7 @@ def test_remat_changes_neither_tree_nor_numbers(model):
   close(step(g_remat, d_remat), step(g, d))
 
 
+@pytest.mark.slow
 @MODELS
 def test_bfloat16_keeps_parameters_state_images_and_logits_float32(model):
   g, gv, d, dv, z = networks(model, dtype=jnp.bfloat16)
