@@ -18,29 +18,23 @@ FILES = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 VARIANTS = [
   (path, variant) for path in FILES for variant in runpy.run_path(str(path)).get('VARIANTS', ('',))
 ]
-slow_unless = lambda quick, path, variant: pytest.param(
-  path, variant, marks=() if quick else pytest.mark.slow
-)
-TRAINED = [
-  slow_unless(variant == '', path, variant)
-  for path, variant in VARIANTS
-  if variant == '' or 'deep' in variant
-]
-# The others differ from these in a loss, a penalty or a head: what takes longest for them is slow.
+# The others differ from these in a loss, a penalty or a head: they are built, and trained if slow.
 OWN = ('biggan', 'dcgan', 'gan', 'acgan', 'infogan', 'pacgan', 'r3gan', 'unrolled_gan', 'wgan_gp')
-WHOLE = [
-  slow_unless(path.stem in OWN and not variant, path, variant)
-  for path, variant in (param.values for param in TRAINED)
-]
-# `tests/test_parallel.py` compares layouts at length; here the cheaper ones are enough.
-SHARED = [
-  slow_unless(
-    path.stem in ('dcgan', 'gan', 'infogan', 'pacgan', 'unrolled_gan') and not variant,
-    path,
-    variant,
-  )
-  for path, variant in (param.values for param in TRAINED)
-]
+# `tests/test_parallel.py` compares layouts at length; of these the cheaper ones are enough.
+LAYOUTS = ('dcgan', 'gan', 'infogan', 'pacgan', 'unrolled_gan')
+
+
+def trained(quick):
+  """Every file, and BigGAN-deep; those not among `quick` are slow."""
+  return [
+    pytest.param(
+      path, variant, marks=() if path.stem in quick and not variant else pytest.mark.slow
+    )
+    for path, variant in VARIANTS
+    if variant == '' or 'deep' in variant
+  ]
+
+
 name_of = lambda value: value.stem if isinstance(value, Path) else value or 'default'
 
 
@@ -154,7 +148,7 @@ def test_builds_at_full_size(path, variant):
   assert all(x.shape == () for x in metrics.values())
 
 
-@pytest.mark.parametrize('path, variant', TRAINED, ids=name_of)
+@pytest.mark.parametrize('path, variant', trained(OWN), ids=name_of)
 def test_trains_and_stays_finite(path, variant):
   it = small(path, variant)
   state, metrics = it.run(it.first, 0, 4)
@@ -168,7 +162,7 @@ def test_trains_and_stays_finite(path, variant):
   assert it.traces == before == 1
 
 
-@pytest.mark.parametrize('path, variant', WHOLE, ids=name_of)
+@pytest.mark.parametrize('path, variant', trained(OWN), ids=name_of)
 def test_two_and_two_steps_with_a_restore_between_equal_four(path, variant, tmp_path):
   it = small(path, variant)
   four, _ = it.run(it.first, 0, 4)
@@ -182,7 +176,7 @@ def test_two_and_two_steps_with_a_restore_between_equal_four(path, variant, tmp_
   assert equal(four, again)
 
 
-@pytest.mark.parametrize('path, variant', WHOLE, ids=name_of)
+@pytest.mark.parametrize('path, variant', trained(OWN), ids=name_of)
 def test_updating_one_player_leaves_the_others_alone(path, variant):
   it = small(path, variant)
   batch = datasets.preprocess(
@@ -198,7 +192,7 @@ def test_updating_one_player_leaves_the_others_alone(path, variant):
     assert equal(others(new), others(it.first)) and equal(new.ema, it.first.ema)
 
 
-@pytest.mark.parametrize('path, variant', SHARED, ids=name_of)
+@pytest.mark.parametrize('path, variant', trained(LAYOUTS), ids=name_of)
 def test_two_devices_equal_one(path, variant):
   it = small(path, variant)
   config = with_sgd(configs.smoke(get_config(path, variant)))
@@ -214,7 +208,7 @@ def test_two_devices_equal_one(path, variant):
     np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize('path, variant', TRAINED, ids=name_of)
+@pytest.mark.parametrize('path, variant', trained(OWN), ids=name_of)
 def test_predictions_have_their_shape_and_range(path, variant):
   it = small(path, variant)
   game, players, data = it.problem.game, it.first.playing(), it.problem.dataset
