@@ -111,6 +111,7 @@ def test_builds_at_full_size(path, variant):
   if config.data.source == 'tfds':  # its shape and classes without its pictures
     channels, classes = {
       'imagenet2012': (3, 1000),
+      'imagenet_resized/32x32': (3, 1000),
       'cifar10': (3, 10),
       'fashion_mnist': (1, 10),
       'mnist': (1, 10),
