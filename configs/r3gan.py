@@ -21,7 +21,7 @@ The large variants have the networks, batches and schedules of the authors' code
 gamma (from ten times its last value), Adam's beta2 (0.9 to 0.99) and the half-life of the average change over
 the first 20 million pictures (ImageNet: 200 million). The code sets no end; the length of the runs is our choice.
 Two schedules differ: the half-life grows in a straight line instead of a cosine, and the augmentation has its last
-probability from the start, where the paper's grows from 0. Maps of 4 pixels are bfloat16 too, float32 in the paper.
+probability from the start, where theirs grows from 0. Maps of 4 pixels are bfloat16 too, float32 in their code.
 """
 
 from typing import Any
