@@ -1,4 +1,4 @@
-"""Conditional GAN: both players are told the label, one-hot beside their input.
+"""Conditional GAN: both players are told the label, as a learned vector beside their input.
 
 Paper: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv 1411.1784.
 
@@ -10,8 +10,8 @@ Paper: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv 1
 | fashion | 2 CPU cores; run in its smoke form only | none measured |
 | mnist | one GPU; not run here | none measured |
 
-conditioning='concatenation' works with every network that takes no labels itself; 'embedding' learns a vector
-a class instead.
+As in the paper the label reaches both networks through a layer of its own. conditioning='concatenation' puts it
+one-hot instead; both work with every network that takes no labels itself.
 """
 
 from ml_collections import ConfigDict
@@ -26,7 +26,7 @@ def get_config(variant: str = '') -> ConfigDict:
   configs.check_variant(__file__, variant, VARIANTS)
   config = configs.base()
   config.model = 'gan'
-  config.game.update(loss='non_saturating', dim_z=100, conditioning='concatenation')
+  config.game.update(loss='non_saturating', dim_z=100, conditioning='embedding')
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5}
   config.smoke = {'game': {'hidden': 16}}
