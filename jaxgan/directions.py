@@ -1,13 +1,13 @@
 """python -m jaxgan.directions --workdir=... --attribute=glasses : what in the latent space an attribute is.
 
 Pictures are drawn and judged by small classifiers of the data set's own attributes. The direction of an
-attribute is the mean latent of the pictures that show it less the mean latent of those that do not.
-Then it is measured, on latents that had no part in it: how many pictures that lacked the attribute
+attribute is the mean latent of the pictures that show it less the mean latent of those that do not, without
+the part of it along which the other attributes change. Then it is measured, on latents that had no part in it: how many pictures that lacked the attribute
 have it once the direction is added, and in how many every other attribute changes along; beside it what
 a random direction of the same length does to them.
 
-Source: Radford, Metz, Chintala 2015, arXiv 1511.06434, section 6.3.2, who add differences of means of three
-latents; many-picture means and the table are ours.
+Sources: Radford, Metz, Chintala 2015, arXiv 1511.06434, section 6.3.2, who add differences of means of three
+latents; Shen et al. 2020, arXiv 1907.10786, who project other attributes out. The table is ours.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ def define_flags() -> None:
     'attribute', None, 'whose direction: glasses, or one value of it: hairColor=3'
   )
   flags.DEFINE_list('others', None, 'attributes that are watched [all]')
-  flags.DEFINE_integer('n', 2048, 'pictures that the direction is found from', 2 * LEAST)
+  flags.DEFINE_integer('n', 4096, 'pictures that the direction is found from', 2 * LEAST)
   flags.DEFINE_integer('fresh', 1024, 'pictures that it is measured on', 1)
   flags.DEFINE_float('strength', 1.0, 'how much of the direction is added')
   flags.DEFINE_string('output', None, 'file of the sheet [in the work folder]')
@@ -57,18 +57,55 @@ class Change(NamedTuple):
   by_chance: float
 
 
-def direction(z: Any, has: Any) -> np.ndarray:
-  """mean_{has} z - mean_{not has} z.
+def means_apart(z: np.ndarray, values: np.ndarray) -> np.ndarray:
+  """sqrt(m_k) (mean_k z - mean z) of every value k that m_k >= 8 latents have, float [K, dim_z].
+
+  Where an attribute has nothing to do with the latent each row is noise of unit variance.
+  """
+  kinds, counts = np.unique(values, return_counts=True)
+  rows = [
+    np.sqrt(m) * (z[values == kind].mean(0) - z.mean(0))
+    for kind, m in zip(kinds, counts)
+    if LEAST <= m < len(z)
+  ]
+  return np.reshape(rows, (-1, z.shape[1]))
+
+
+def entangled(z: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+  """An orthonormal basis [r, dim_z] of the latent directions along which the other attributes change.
+
+  The right singular vectors of all their `means_apart` whose singular values stand out of noise: above
+  sqrt(rows) + sqrt(dim_z), the largest that rows of unit variance have by themselves; at most half of
+  the dimensions.
+
+  Source of the edge: Marchenko & Pastur 1967.
+  """
+  rows = np.concatenate([means_apart(z, np.asarray(values)) for values in others] or [z[:0]])
+  if not len(rows):
+    return np.zeros((0, z.shape[1]), np.float32)
+  _, singular, basis = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
+  above = int(np.sum(singular > np.sqrt(len(rows)) + np.sqrt(z.shape[1])))
+  return basis[: min(above, z.shape[1] // 2)].astype(np.float32)
+
+
+def direction(z: Any, has: Any, others: Sequence[Any] = ()) -> np.ndarray:
+  """mean_{has} z - mean_{not has} z, less what of it changes other attributes.
+
+  With the orthonormal rows E of `entangled`, the difference of means d becomes d - E^T E d, made longer
+  so that it goes as far along d as d does.
 
   Args:
     z: float [n, dim_z].
     has: bool [n].
+    others: what the same pictures show of every other attribute, int [n] each.
 
   Returns:
     float32 [dim_z].
 
   Raises:
-    ValueError: fewer than 8 latents on either side.
+    ValueError: fewer than 8 latents on either side, or nothing is left of the difference.
+
+  Source: Shen et al. 2020 (InterFaceGAN, conditional manipulation), arXiv 1907.10786.
   """
   z, has = np.asarray(z, np.float32), np.asarray(has, bool)
   if z.ndim != 2 or has.shape != z.shape[:1]:
@@ -78,7 +115,14 @@ def direction(z: Any, has: Any) -> np.ndarray:
       f'{has.sum()} of {len(has)} pictures show the attribute; a mean needs {LEAST} with and '
       f'{LEAST} without: draw more, or train longer'
     )
-  return z[has].mean(0) - z[~has].mean(0)
+  whole = z[has].mean(0) - z[~has].mean(0)
+  basis = entangled(z, others)
+  own = whole - basis.T @ (basis @ whole)
+  if own @ whole < 0.1 * (whole @ whole):
+    raise ValueError(
+      'its latents are those of other attributes; watch fewer of them with --others, or draw more'
+    )
+  return own * (whole @ whole) / (own @ whole)
 
 
 def random_direction(like: Any, seed: int = 0) -> np.ndarray:
@@ -242,9 +286,10 @@ def main(argv: Sequence[str]) -> int:
     return {k: classifier.predict(one, images) for k, one in judge.items()}
 
   images, z, _ = drawn(given.seed, given.n)
-  shows = classifier.predict(judge[name], plots.to_uint8(images)[..., : images.shape[-1]]) == 1
+  seen = judged(images)
+  shows = seen.pop(name) == 1
   try:
-    step = direction(z, shows)
+    step = direction(z, shows, list(seen.values()))
   except ValueError as error:
     raise ConfigError(f'{given.attribute}: {error}') from error
   images, z, labels = drawn(given.seed + 1, given.fresh)

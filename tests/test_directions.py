@@ -31,6 +31,25 @@ def test_it_is_that_of_a_linear_attribute():
   np.testing.assert_allclose(found, 2 * np.sqrt(2 / np.pi) * w / 5, atol=0.02)
 
 
+def test_what_changes_other_attributes_is_left_out():
+  """has = (z_0 + z_1 > 0) and other = the sign of z_1: the step is along z_0, and as far along d as d."""
+  z = np.random.default_rng(0).standard_normal((50_000, 6)).astype(np.float32)
+  has, other, unrelated = z[:, 0] + z[:, 1] > 0, np.sign(z[:, 1]), np.arange(50_000) % 3
+  plain, step = directions.direction(z, has), directions.direction(z, has, [other, unrelated])
+  np.testing.assert_allclose(
+    np.abs(directions.entangled(z, [other, unrelated])), [[0, 1, 0, 0, 0, 0]], atol=0.03
+  )
+  assert abs(step[1]) < 0.03 * step[0] and abs(plain[1]) > 0.9 * plain[0]
+  np.testing.assert_allclose(step @ plain, plain @ plain, rtol=1e-5)
+  np.testing.assert_allclose(directions.direction(z, has, [unrelated]), plain, atol=1e-6)
+
+
+def test_an_attribute_that_is_another_one_has_no_direction_of_its_own():
+  z = np.random.default_rng(0).standard_normal((5000, 4)).astype(np.float32)
+  with pytest.raises(ValueError, match='latents are those of other attributes; watch fewer'):
+    directions.direction(z, z[:, 0] > 0, [z[:, 0] > 0.1])
+
+
 @pytest.mark.parametrize('shown', [0, 7, 33, 40])
 def test_too_few_on_a_side_are_told(shown):
   with pytest.raises(ValueError, match=f'^{shown} of 40 pictures show .* draw more, or train'):

@@ -11,7 +11,8 @@ from flax import linen as nn
 from jaxgan import augment as augmentations
 from jaxgan import losses, penalties
 from jaxgan.games import Aux, Game
-from jaxgan.games.conditioning import Codes, check_packing, pack, unpack
+from jaxgan.games.conditioning import Codes, check_packing, pack
+from jaxgan.games.judging import Judge, run
 from jaxgan.games.objectives import Seen, as_outputs, check_head, logit_of, make_objectives
 from jaxgan.games.penalising import Specs, asked, check_penalties, penalise
 from jaxgan.games.unrolling import make_unrolled
@@ -19,18 +20,6 @@ from jaxgan.nn import latents, replicas
 from jaxgan.nn.batch_norm import standing_statistics
 from jaxgan.nn.initialize import initialize
 from jaxgan.nn.latent_optimisation import optimise
-
-Variables = dict[str, Any]
-
-
-def run(
-  module: nn.Module, variables: Variables, *args: Any, train: bool, key: jax.Array | None = None
-) -> tuple[Any, Variables]:
-  """`module.apply` that returns (output, new collections); with train=False nothing is new."""
-  state = [name for name in variables if name != 'params'] if train else []
-  rngs = None if key is None else {'dropout': key}
-  output, new = module.apply(variables, *args, train=train, mutable=state, rngs=rngs)
-  return output, dict(new)
 
 
 def adversarial(
@@ -71,7 +60,8 @@ def adversarial(
       takes labels gets that of the first of a pack.
     top_k: the generator learns from its best fakes only: keyword arguments of
       `losses.top_k_count`.
-    latent_optimisation: keyword arguments of `jaxgan.nn.latent_optimisation.optimise`.
+    latent_optimisation: keyword arguments of `jaxgan.nn.latent_optimisation.optimise`, and `share`
+      (0.8) of the latents that move.
     unroll: `{'steps': k, 'name': 'adam', 'learning_rate': r, ...}`, an optimiser: G answers the
       discriminator as it will be k updates on, and its gradient runs through them (Metz et al.
       2016, arXiv 1611.02163).
@@ -117,6 +107,7 @@ def adversarial(
   terms = make_objectives(objectives or {}, code)
   alone = any(objective.alone for _, objective in terms.values())
   views = {name: augmentations.find(name)(**options) for name, options in (augment or {}).items()}
+  judge = Judge(discriminator, views, packing)
   running = {'real_mean', 'fake_mean'} & asked(specs_d)
   if packing < 1:
     raise ValueError(f'packing={packing}; expected 1 or more')
@@ -132,6 +123,9 @@ def adversarial(
   if latent_optimisation is not None:
     # a cut at 1 is for latents that end there
     moving = {'clip': 1.0 if latent == 'uniform' else 0.0, **latent_optimisation}
+    share = moving.pop('share', 0.8)
+    if not 0 <= share <= 1:
+      raise ValueError(f'game.latent_optimisation.share={share}; expected a number from 0 to 1')
     jax.eval_shape(lambda z: optimise(z, lambda z: z.sum(-1), **moving), jnp.zeros((1, dim_z)))
 
   def conditions(key, n, batch=None):
@@ -164,9 +158,7 @@ def adversarial(
         players['discriminator'],
       )
       check_head(terms, outputs)
-    for name, view in views.items():
-      if state := view.init():
-        players['discriminator'][f'augment_{name}'] = state
+    players['discriminator'] |= judge.states()
     if running:
       players['discriminator']['running'] = {
         'real': jnp.zeros(()),
@@ -175,50 +167,19 @@ def adversarial(
       }
     return players
 
-  def show(variables, real, fake, key, step):
-    """(real, fake) as the discriminator sees them: augmented, then packed; either may be None."""
-    for i, (name, view) in enumerate(views.items()):
-      state = variables.get(f'augment_{name}', {})
-      real, fake = view.apply(real, fake, jax.random.fold_in(key, i), state, step)
-    packed = lambda x: None if x is None else pack(x, packing)
-    return packed(real), packed(fake)
-
-  def judge(variables, real, fake, key):
-    """((outputs on the real, on the fake), new collections) of pairs (images, labels)."""
-    one = lambda variables, pair: run(discriminator, variables, *pair, train=True, key=key)
-    if 'batch_stats' in variables:  # each kind is normalised by its own statistics
-      real_outputs, first = one(variables, real)
-      fake_outputs, second = one({**variables, **first}, fake)
-      return (as_outputs(real_outputs), as_outputs(fake_outputs)), {**first, **second}
-    # in turns, not one kind after the other, so that examples stay on their device
-    in_turns = lambda a, b: jnp.stack([a, b], 1).reshape(-1, *a.shape[1:])
-    outputs, new = one(variables, jax.tree.map(in_turns, fake, real))
-    outputs = as_outputs(outputs)
-    chex.assert_axis_dimension(outputs['logits'], 0, 2 * len(real[1]))
-    each = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), outputs)
-    return tuple(jax.tree.map(lambda x: x[:, i], each) for i in (1, 0)), new  # noqa: B023
-
-  def judgement(variables, x, labels, key):
-    """The outputs on packed images, without new collections."""
-    return as_outputs(run(discriminator, variables, x, labels, train=True, key=key)[0])
-
-  def logits_of(variables, labels, key, step):
-    """The critic of penalties: packed images -> logits [B], through the augmentation."""
-
-    def critic(x):
-      shown = show(variables, unpack(x, packing), None, key, step)[0] if views else x
-      return logit_of(judgement(variables, shown, labels, key), labels)
-
-    return critic
-
   def chosen(variables, generate, z, label, key):
     """(latents moved to where the discriminator likes their images better, cost [] of moving)."""
     if latent_optimisation is None:
       return z, jnp.zeros(())
     critic = lambda z: logit_of(
-      judgement(variables, pack(generate(z), packing), label[::packing], key), label[::packing]
+      judge.outputs(variables, pack(generate(z), packing), label[::packing], key), label[::packing]
     )
-    moved, cost = optimise(z, critic, **moving)
+    moves = replicas.draw(
+      lambda key, shape: jax.random.bernoulli(key, share, shape),
+      jax.random.fold_in(key, 8),
+      (len(z),),
+    )
+    moved, cost = optimise(z, critic, chosen=moves, **moving)
     if code.size:  # codes are what the picture is asked for
       moved = jnp.concatenate([moved[:, : -code.size], z[:, -code.size :]], -1)
     return moved, jnp.mean(cost)
@@ -233,9 +194,9 @@ def adversarial(
     variables = {**variables, 'params': params}
     chex.assert_equal_shape([fake, real])  # at trace time: the generator draws what the data show
     key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
-    shown_real, shown_fake = show(variables, real, fake, key7, step)
+    shown_real, shown_fake = judge.show(variables, real, fake, key7, step)
     real_label, shown_label = label[::packing], fake_label[::packing]  # a pack's first
-    (on_real, on_fake), new = judge(
+    (on_real, on_fake), new = judge.both(
       variables, (shown_real, real_label), (shown_fake, shown_label), key4
     )
     real_logits, fake_logits = logit_of(on_real, real_label), logit_of(on_fake, shown_label)
@@ -257,8 +218,8 @@ def adversarial(
       specs_d,
       step,
       params=params,
-      critic=logits_of(variables, real_label, key4, step),
-      fake_critic=logits_of(variables, shown_label, key4, step),
+      critic=judge.critic(variables, real_label, key4, step),
+      fake_critic=judge.critic(variables, shown_label, key4, step),
       real=pack(real, packing),
       fake=pack(fake, packing),
       real_logits=real_logits,
@@ -298,12 +259,14 @@ def adversarial(
       judges = {**judges, 'params': future(inner, judges['params'])}
     key4, key7 = jax.random.fold_in(key, 4), jax.random.fold_in(key, 7)
     real = batch['image'] if pair.needs_real and not alone else None
-    shown_real, shown = show(judges, real, fake, key7, step)
+    shown_real, shown = judge.show(judges, real, fake, key7, step)
     seen_label, real_logits = label[::packing], None
     if real is None:
-      outputs = judgement(judges, shown, seen_label, key4)
+      outputs = judge.outputs(judges, shown, seen_label, key4)
     else:
-      both, _ = judge(judges, (shown_real, batch['label'][::packing]), (shown, seen_label), key4)
+      both, _ = judge.both(
+        judges, (shown_real, batch['label'][::packing]), (shown, seen_label), key4
+      )
       real_logits, outputs = both[0]['logits'], both[1]
     metrics, total = {}, cost
     if not alone:

@@ -53,6 +53,9 @@ def check_penalties(player: str, specs: Specs) -> None:
         )
     for option, value in spec.items():
       schedules.check(f'penalty {name!r}: {option}', value)
+      ends = (value['start'], value['end']) if schedules.is_schedule(value) else (value,)
+      if option in ('weight', 'gamma') and any(isinstance(x, float | int) and x < 0 for x in ends):
+        raise ValueError(f'penalty {name!r}: {option}={value!r}; expected 0 or more')
     for needed, parameter in parameters.items():
       if parameter.default is parameter.empty and needed not in (*SUPPLIED[player], *spec):
         raise ValueError(f'penalty {name!r} needs {needed}, which the {player} does not have')

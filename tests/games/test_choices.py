@@ -136,7 +136,7 @@ def test_info_codes_reach_both_losses():
   + [
     {'generator_penalties': {'latent_diversity': {}}},
     {'top_k': {'every': 1}},
-    {'latent_optimisation': {'clip': 0.0}},
+    {'latent_optimisation': {'clip': 0.0, 'share': 0.5}},
     {'latent': 'bernoulli'},
     {'latent': 'categorical'},
     {'augment': {'instance_noise': {'start': 0.3, 'steps': 10}}},
@@ -222,6 +222,18 @@ def test_top_k_takes_the_best_half():
   )
 
 
+def test_the_share_of_latents_that_move_is_asked_for():
+  cost = lambda share: float(
+    value(
+      tiny.game(latent_optimisation={'weight': 1e3, 'share': share}), 'generator', players, points()
+    )[0]
+  )
+  players = tiny.game().init(jax.random.key(0), points())
+  assert cost(0.0) < cost(0.5) < cost(1.0)
+  plain = value(tiny.game(), 'generator', players, points())[0]
+  np.testing.assert_allclose(cost(0.0), plain, rtol=1e-6)
+
+
 def test_relativistic_fakes_have_the_class_of_the_real_ones_they_are_compared_with():
   seen = []
   original = tiny.Discriminator.__call__
@@ -262,6 +274,8 @@ def test_relativistic_fakes_have_the_class_of_the_real_ones_they_are_compared_wi
     ({'codes': {'discrete': (3,)}}, 'no option game.codes'),
     ({'condition': 'none', 'head': 'projection'}, 'needs a generator that is told the labels'),
     ({'top_k': {'evry': 2}}, 'evry'),
+    ({'discriminator_penalties': {'r1': {'gamma': -1.0}}}, "'r1': gamma=-1.0; expected 0 or more"),
+    ({'latent_optimisation': {'share': 80}}, 'share=80; expected a number from 0 to 1'),
   ],
 )  # fmt: skip
 def test_a_wrong_choice_is_one_line_before_anything_compiles(options, says):
