@@ -41,10 +41,10 @@ def pixel_faces(config: ConfigDict) -> None:
   """The embedded default: 16x16, a quarter of the width, two critic steps."""
   config.data.update(name='pixel_faces', batch_size=64)
   config.game.update(loss='hinge', channels=16)
-  config.game.head_weight = 0.1
+  config.game.objectives = {'auxiliary_classifier': {'weight': 0.2, 'fakes': False}}
   config.updates.discriminator = 2
   for player in ('generator', 'discriminator'):
-    config.optimizer[player] = {'name': 'adam', 'learning_rate': 5e-4, 'b1': 0.0, 'b2': 0.99}
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}
   config.total_steps = 1800
   config.ema.decay = 0.99
   config.evaluators = {'samples': {'every': 300}, 'class_score': {'every': 600}}

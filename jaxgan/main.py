@@ -123,9 +123,9 @@ def prepare(words: Sequence[str]) -> list[str]:
 
 
 def literal(text: str) -> Any:
-  """A Python literal (true, false and none in any case), or the text itself."""
-  if text.lower() in ('true', 'false', 'none'):
-    return {'true': True, 'false': False}.get(text.lower())
+  """A Python literal (true and false in any case), or the text itself; 'none' is a name of several options."""
+  if text.lower() in ('true', 'false'):
+    return text.lower() == 'true'
   try:
     return ast.literal_eval(text)
   except (ValueError, SyntaxError):
