@@ -63,7 +63,8 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
   def clipped(update, param):
     update = jnp.clip(param + update, -bound, bound).astype(param.dtype) - param
     after = param + update
-    nearer = jnp.nextafter(update, -jnp.sign(after) * jnp.inf)
+    fixed, towards = jax.lax.stop_gradient((update, -jnp.sign(after) * jnp.inf))
+    nearer = update + (jnp.nextafter(fixed, towards) - fixed)  # nextafter has no derivative
     return jnp.where(jnp.abs(after) > bound, nearer, update)
 
   def update(updates, state, params=None):

@@ -158,6 +158,13 @@ def test_clipped_weights_go_round_within_their_bound():
   path = np.asarray(dynamics.trajectory(step, state, 2000))
   assert np.abs(path[1:, 0]).max() <= 0.5  # psi stands first, by name
   assert np.linalg.norm(path[-500:], axis=1).min() > 0.2
+  # beyond the bound both are put on it, whatever they were; within it nothing changes
+  step, state = begin(toy.dirac('wasserstein', start=(-2.0, 0.5)), H, clip_weights=0.5)
+  np.testing.assert_allclose(dynamics.step_jacobian(step, state), np.zeros((2, 2)), atol=1e-12)
+  step, state = begin(toy.dirac('wasserstein', start=(0.0, 0.0)), H, clip_weights=0.5)
+  np.testing.assert_allclose(
+    dynamics.step_jacobian(step, state), [[1, -H], [H, 1 - H * H]], atol=1e-12
+  )
 
 
 def test_mistakes_are_one_line():
