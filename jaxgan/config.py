@@ -36,6 +36,13 @@ FIELDS: dict[str, Field] = {
   'total_steps': Field(1000, 'train steps; one step updates every player', 1),
   'steps_per_call': Field(1, 'train steps in one compiled call (unrolled on the CPU)', 1),
   'data.batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
+  'play': Field(
+    'alternating',
+    'what a player answers: the others as updated, as the step began, or half a step on',
+    choices=('alternating', 'simultaneous', 'extragradient'),
+  ),
+  'adjust.consensus': Field(0.0, 'gamma of consensus optimisation, 0 = off', 0.0),
+  'adjust.symplectic': Field(0.0, 'lambda of symplectic gradient adjustment, 0 = off', 0.0),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
   'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
   'data.name': Field('', 'which data set of that source'),
@@ -72,7 +79,7 @@ FIELDS: dict[str, Field] = {
 # Sections whose keys the model, the evaluators and the players decide.
 OPEN = {
   'game': "keyword arguments of the model's make",
-  'optimizer': 'player -> name, learning_rate, options of the optax optimiser',
+  'optimizer': 'player -> name, learning_rate, clip, clip_weights, optimistic, lookahead, options of optax',
   'updates': 'player -> updates per train step (1 where not named)',
   'evaluators': 'file name in jaxgan/evaluators -> every, and its own options',
 }
