@@ -37,7 +37,9 @@ FIELDS: dict[str, Field] = {
   'steps_per_call': Field(1, 'train steps in one compiled call (unrolled on the CPU)', 1),
   'data.batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
-  'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
+  'data.source': Field(
+    'embedded', 'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked'
+  ),
   'data.name': Field('', 'which data set of that source'),
   'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),
   'data.label': Field('', "the column that is the class; '' = the set's own, none = no classes"),
