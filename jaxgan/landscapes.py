@@ -161,9 +161,9 @@ def save(pictures: Sequence[Image.Image], path: Any) -> None:
   """
   if not pictures:
     raise PlotError('no picture to animate')
-  # one palette for all, of the last and richest frames, and no dithering: still parts stay still
-  sheet = np.concatenate([np.asarray(p) for p in [pictures[len(pictures) // 2], pictures[-1]]])
-  palette = Image.fromarray(sheet).quantize(255)
+  # one palette for all, of frames from beginning to end, and no dithering: still parts stay still
+  some = pictures[:: max(1, len(pictures) // 8)]
+  palette = Image.fromarray(np.concatenate([np.asarray(p)[::2, ::2] for p in some])).quantize(255)
   first, *rest = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
   durations = [MILLISECONDS] * len(rest) + [LAST]
   atomically(
