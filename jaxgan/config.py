@@ -44,7 +44,9 @@ FIELDS: dict[str, Field] = {
   'adjust.consensus': Field(0.0, 'gamma of consensus optimisation, 0 = off', 0.0),
   'adjust.symplectic': Field(0.0, 'lambda of symplectic gradient adjustment, 0 = off', 0.0),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
-  'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
+  'data.source': Field(
+    'embedded', 'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked'
+  ),
   'data.name': Field('', 'which data set of that source'),
   'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),
   'data.label': Field('', "the column that is the class; '' = the set's own, none = no classes"),

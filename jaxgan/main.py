@@ -40,6 +40,7 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   from jaxgan import progress
 
   known = {
+    'modes.gif': 'samples, discriminator and gradients over time',
     'grid.png': 'samples, one row a class',
     'truncation.png': 'variety against fidelity',
     'interpolation.png': 'from latent to latent',
@@ -53,8 +54,9 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   done = summary['step'] >= config.total_steps
   head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
   scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
+  points = ' --format=npz' * (workdir / 'modes.gif').exists()
   following = [
-    ('more pictures', f'python -m jaxgan.sample --workdir={workdir}'),
+    ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}'),
     ('curves', f'tensorboard --logdir={workdir}'),
   ]
   return [

@@ -55,6 +55,7 @@ class Trained(NamedTuple):
     class_names: of the data it was trained on; () = none, or none that it takes notice of.
     step: of the checkpoint.
     config: of the run, as nested dicts.
+    image_shape: (height, width, channels) of what it draws.
   """
 
   game: Any
@@ -62,6 +63,7 @@ class Trained(NamedTuple):
   class_names: tuple[str, ...]
   step: int
   config: Mapping[str, Any]
+  image_shape: tuple[int, int, int]
 
 
 def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True) -> Trained:
@@ -94,7 +96,7 @@ def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True
     **meta['config']['game'],
   )
   names = tuple(data['class_names']) if game.conditional else ()
-  return Trained(game, players, names, step, meta['config'])
+  return Trained(game, players, names, step, meta['config'], tuple(data['image_shape']))
 
 
 def class_number(given: str, names: Sequence[str]) -> int:
@@ -199,6 +201,8 @@ def main(argv: Sequence[str]) -> int:
     )
   from flax.errors import FlaxError
 
+  if kind != 'npz' and trained.image_shape[-1] not in (1, 3):
+    raise ConfigError(f'these are points, not pictures; --format={kind} needs pictures, give npz')
   if given.standing:
     import jax
 
@@ -258,7 +262,9 @@ def write_pictures(trained: Trained, output: Path) -> None:
   given: Any = flags.FLAGS
   number, names, one = given.n, trained.class_names, given['class'].value
   images, latents, labels = numbered(trained, number)
-  drawn = plots.to_uint8(images)[..., : images.shape[-1]]
+  drawn = images
+  if images.shape[-1] in (1, 3):
+    drawn = plots.to_uint8(images)[..., : images.shape[-1]]
   if given.format == 'grid':
     columns = len(names) if one is None and len(names) > 1 else 8
     plots.save(output, plots.grid(drawn, min(columns, number)))

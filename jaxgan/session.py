@@ -149,13 +149,14 @@ class Session:
     """The lines of the start banner."""
     data, devices = self.problem.dataset, self.layout.devices
     shape = '×'.join(map(str, data.image_shape))
+    examples = 'images' if data.pictures else 'points'
     classes = f'{len(data.class_names)} classes' if data.class_names else 'no classes'
     going_on = f', going on from {step}' if step else ''
     return {
-      'data': f'{data.name}: {data.size:,} images {shape}, {classes}',
+      'data': f'{data.name}: {data.size:,} {examples} {shape}, {classes}',
       'source': data.notice,
       'parameters': ', '.join(f'{name} {progress.count(n)}' for name, n in self.sizes.items()),
       'devices': f'{len(devices)} × {devices[0].device_kind} ({self.config.parallel.mode})',
-      'training': f'{self.config.total_steps:,} steps of {self.problem.batch_size} images{going_on}',
+      'training': f'{self.config.total_steps:,} steps of {self.problem.batch_size} {examples}{going_on}',
       'results': f'{self.workdir}/',
     }
