@@ -23,6 +23,8 @@ STATES = (
   'diverged',
 )
 LOOKS = 3  # looks that have to agree; fewer are too early
+EARLY = 0.1  # part of a run in which samples may still be all alike, or
+MANY = 20  # looks, whichever is over first
 SIDE = 16  # pictures are compared at this size at most, which noise of single pixels does not reach
 
 
@@ -95,7 +97,7 @@ def overfitting(train: Any, held_out: Any, fake: Any) -> float:
 
 def small(images: Any) -> np.ndarray:
   """Images [N, H, W, C] as rows [N, d], averaged over blocks down to `SIDE` pixels a side."""
-  x = np.asarray(images, np.float32)
+  x = np.asarray(images, np.float64)
   n, h, w, c = x.shape
   block = max(1, max(h, w) // SIDE)
   if block > 1 and not (h % block or w % block):
@@ -165,8 +167,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
 
   Args:
     looks: of the run so far, oldest first: 'finite' (1 or 0), 'logit', 'separation', 'diversity',
-      'duplicates', 'movement', 'real_accuracy', 'fake_accuracy', and where they are known
-      'overfitting', 'modes' and 'modes_known'.
+      'duplicates', and where they are known 'movement', 'turn', 'overfitting', 'modes', 'modes_known'
+      and 'progress', the part of the run that is done.
     limits: see `Limits`.
   """
   if not looks:
@@ -182,6 +184,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
     )
   if len(looks) < LOOKS:
     return Verdict(STATES[0], f'{len(looks)} of {LOOKS} looks')
+  if last.get('progress', 1.0) < EARLY and len(looks) < MANY:
+    return Verdict(STATES[0], f'{last["progress"]:.0%} of the run')
   recent = looks[-LOOKS:]
   worst = lambda name, least: (min if least else max)(x.get(name, np.nan) for x in recent)
   all_above = lambda name, limit: worst(name, True) > limit

@@ -133,6 +133,7 @@ class Session:
       writer,
       self.config.seed,
       self.config.data.cache_dir,
+      self.config.total_steps,
       self.problem.part,
     )
     judges = []

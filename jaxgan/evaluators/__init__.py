@@ -32,6 +32,7 @@ class Run(NamedTuple):
     workdir, writer: where to write.
     seed: the run's.
     cache_dir: where classifiers and statistics are kept.
+    total_steps: of the run; 0 where nobody knows.
     part: split -> the same data set's other part, as data.split names it.
   """
 
@@ -41,6 +42,7 @@ class Run(NamedTuple):
   writer: Any
   seed: int = 0
   cache_dir: str = ''
+  total_steps: int = 0
   part: Callable[[str], Dataset] | None = None
 
 

@@ -128,7 +128,7 @@ def make(
     if cost > share * (now - began) and not final:
       return {}
     history[:] = [row for row in history if row['step'] < step]  # a resumed run looks again
-    row = look(players)
+    row = look(players) | {'progress': step / run.total_steps if run.total_steps else 1.0}
     said = health.verdict([*history, row])
     history.append({'step': step, **row, **said._asdict()})
     if not quiet and (final or said.state not in (told[0], health.STATES[0])):
