@@ -69,6 +69,10 @@ FIELDS: dict[str, Field] = {
     'auto', 'join a cluster of processes', choices=('auto', 'on', 'off')
   ),
   'log.every': Field(50, 'steps between logged lines', 1),
+  'health.every': Field(250, 'steps between looks at the health of a run; 0 = off', 0),
+  'health.held_out': Field(
+    '', "part of the data that training does not see, such as test; '' = overfitting is not judged"
+  ),
   'checkpoint.every': Field(500, 'steps between checkpoints', 1),
   'checkpoint.keep': Field(2, 'newest checkpoints that are kept', 1),
   'checkpoint.best': Field('', "score whose best checkpoint is kept as well; '' = none"),
@@ -91,6 +95,7 @@ _SMOKE = {
   'data': {'batch_size': 4},
   'ema': {'start': 1},
   'log': {'every': 2},
+  'health': {'every': 0},
   'checkpoint': {'every': 2},
 }
 

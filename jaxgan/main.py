@@ -37,7 +37,7 @@ def name_of(given: str) -> str:
 
 def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> list[str]:
   """What was written, and what to run next."""
-  from jaxgan import progress
+  from jaxgan import health, progress
 
   known = {
     'modes.gif': 'samples, discriminator and gradients over time',
@@ -46,6 +46,7 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
     'interpolation.png': 'from latent to latent',
     'samples': 'the same latents over time',
     'curves.png': 'losses and scores',
+    'health.json': 'what every look at its health saw',
     'metrics.jsonl': 'one JSON line a logged step',
     'config.json': 'the config',
     'checkpoints': 'to go on from, and to sample from',
@@ -53,8 +54,14 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   written = [(name, text) for name, text in known.items() if (workdir / name).exists()]
   done = summary['step'] >= config.total_steps
   head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
-  scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
   points = ' --format=npz' * (workdir / 'modes.gif').exists()
+  scores = [
+    (name, f'{value:.4g}')
+    for name, value in sorted(summary['scores'].items())
+    if not name.startswith('health/')
+  ]
+  if looks := health.read(workdir / 'health.json'):
+    scores.append(('health', str(health.of(looks[-1]))))
   following = [
     ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}'),
     ('curves', f'tensorboard --logdir={workdir}'),

@@ -23,6 +23,7 @@ class Problem(NamedTuple):
     init: `key -> TrainState` at step 0.
     order: the players in the order of their updates within a step.
     batch_size: examples of one train step, over all updates and devices.
+    part: split -> that part of the same data.
   """
 
   dataset: datasets.Dataset
@@ -31,6 +32,7 @@ class Problem(NamedTuple):
   init: Callable[[jax.Array], TrainState]
   order: list[str]
   batch_size: int
+  part: Callable[[str], datasets.Dataset]
 
 
 def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Problem:
@@ -126,4 +128,5 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     init,
     train_step.update_order(game, updates),
     config.data.batch_size * max(updates.values()),
+    lambda split: datasets.load(**{**options, 'split': split}),
   )

@@ -133,10 +133,12 @@ class Session:
       writer,
       self.config.seed,
       self.config.data.cache_dir,
+      self.config.total_steps,
+      self.problem.part,
     )
     judges = []
-    for name, options in self.config.evaluators.items():
-      arguments = options.to_dict()
+    asked = {'health': self.config.health.to_dict(), **self.config.evaluators.to_dict()}
+    for name, arguments in asked.items():
       period = arguments.pop('every')
       try:
         if period:
