@@ -163,7 +163,7 @@ LIMITS = Limits()
 def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
   """What the last looks at a run say.
 
-  A state is told when the last `LOOKS` looks agree on it; the gravest first.
+  A state is told when the last `LOOKS` looks agree on it; causes before effects.
 
   Args:
     looks: of the run so far, oldest first: 'finite' (1 or 0), 'logit', 'separation', 'diversity',
@@ -190,21 +190,23 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
   worst = lambda name, least: (min if least else max)(x.get(name, np.nan) for x in recent)
   all_above = lambda name, limit: worst(name, True) > limit
   all_below = lambda name, limit: worst(name, False) < limit
-  seen = f'distance between samples {last["diversity"]:.0%} of that between real ones, {last["duplicates"]:.0%} have a twin'
+  seen = (
+    f'distance between samples {last["diversity"]:.0%} of that between real ones, '
+    f'{last["duplicates"]:.0%} have a twin'
+  )
   known = last.get('modes_known', 0)
-  few = known and all(x.get('modes', known) <= known / 2 for x in recent)
-  if few or all_below('diversity', limits.diversity) or all_above('duplicates', limits.duplicates):
-    if known:
-      seen += f', {last["modes"]:.0f} of {known:.0f} modes'
-    return Verdict(
-      'generator collapsed',
-      seen,
-      'packing (game.packing=2), unrolling, a gradient penalty, or a lower generator learning rate',
-    )
+  if known:
+    seen += f', {last["modes"]:.0f} of {known:.0f} modes'
+  collapsed = Verdict(
+    'generator collapsed',
+    seen,
+    'packing (game.packing=2), unrolling, a gradient penalty, or a lower generator learning rate',
+  )
   if all_above('overfitting', limits.overfitting):
     return Verdict(
       'discriminator overfitting',
-      f'held-out pictures are taken for fakes: {last["overfitting"]:.0%} of the way from train to fake logits',
+      'held-out pictures are taken for fakes: they are '
+      f'{last["overfitting"]:.0%} of the way from train to fake logits',
       'augmentation (game.augment.ada.policy=bgc or diff_augment), more data, or a smaller discriminator',
     )
   if all_above('separation', limits.separation):
@@ -214,6 +216,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
       'a gradient penalty (r1), fewer discriminator steps, a lower discriminator learning rate, '
       'or instance noise',
     )
+  if all_below('diversity', limits.diversity) or all_above('duplicates', limits.duplicates):
+    return collapsed
   if all_above('movement', limits.movement):
     return Verdict(
       'oscillating',
@@ -221,6 +225,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
       f'last look, cosine of the last two ways {last.get("turn", np.nan):.2f}',
       'an average of the generator (ema.decay), R1, lower learning rates, or play=extragradient',
     )
+  if known and all(x.get('modes', known) <= known / 2 for x in recent):
+    return collapsed
   return Verdict(
     'healthy',
     f'{last["separation"]:.0%} told apart, distance {last["diversity"]:.0%}, '

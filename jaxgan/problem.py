@@ -45,7 +45,9 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   Raises:
     ConfigError, DataError: one line that says what does not fit.
   """
-  options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
+  options: dict[str, Any] = {
+    k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')
+  }
   dataset = datasets.load(**options) if dataset is None else dataset
   for option, where in (
     ('num_classes', 'data.label'),
@@ -128,5 +130,5 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     init,
     train_step.update_order(game, updates),
     config.data.batch_size * max(updates.values()),
-    lambda split: datasets.load(**{**options, 'split': split}),
+    lambda split: datasets.load(**(options | {'split': split})),
   )

@@ -45,6 +45,9 @@ class Looks:
     )
     self.real, self.key = draw(run.dataset), jax.random.key(run.seed)
     self.held_out = draw(run.part(held_out)) if held_out and run.part else None
+    columns = run.dataset.arrays or {}
+    known = {'mean', 'std'} <= set(columns)  # of a mixture
+    self.means = np.unique(columns['mean'], axis=0) if known else None
     self.before: np.ndarray | None = None
     self.ways: dict[str, list[np.ndarray]] = {}
     predict, n = run.game.predict, samples
@@ -78,6 +81,11 @@ class Looks:
     row['real_accuracy'] = float(np.mean(found['real'] > 0))
     row['fake_accuracy'] = float(np.mean(found['fake'] < 0))
     row['diversity'], row['duplicates'] = health.diversity(fake, real)
+    if self.means is not None:
+      nearest = np.linalg.norm(fake[:, 0, 0, None] - self.means, axis=-1).argmin(1)
+      share = np.bincount(nearest, minlength=len(self.means)) / len(nearest)
+      row['modes'] = float(np.sum(4 * len(share) * share > 1))  # a quarter of its part, at least
+      row['modes_known'] = float(len(share))
     if self.before is not None:
       row['movement'] = health.movement(fake, self.before, real)
     self.before = fake
