@@ -63,9 +63,9 @@ def pixel_faces(config: ConfigDict) -> None:
   optimise(config, 1e-3, 0.99, 0.5)
   for player in config.optimizer.values():
     player.schedule = 'cosine'
-  config.total_steps = 2000
+  config.total_steps = 1200
   config.ema.decay = 0.99
-  config.evaluators = {'samples': {'every': 250}, 'class_score': {'every': 500}}
+  config.evaluators = {'samples': {'every': 200}, 'class_score': {'every': 400}}
   config.checkpoint.best = 'class_accuracy'
 
 
