@@ -100,7 +100,9 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
     except ValueError as error:
       raise OptimizerError(str(error)) from None
   for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights'):
-    if not schedules.is_schedule(spec.get(option)) and not spec.get(option, 0) >= 0:
+    value = spec.get(option, 0)
+    known = not schedules.is_schedule(value) and not isinstance(value, jax.core.Tracer)
+    if known and not value >= 0:
       raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
   peak = options.pop('learning_rate')
   rate = learning_rate(
@@ -128,6 +130,7 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
     tx = optax.inject_hyperparams(make)(learning_rate=rate, **{**options, **over})
   else:
     tx = make(rate, **options)
-  before = [optax.clip_by_global_norm(clip)] if clip else []
-  after = [clip_weights(bound)] if bound else []
+  on = lambda value: isinstance(value, jax.core.Tracer) or value  # a traced number is not off
+  before = [optax.clip_by_global_norm(clip)] if on(clip) else []
+  after = [clip_weights(bound)] if on(bound) else []
   return optax.chain(*before, tx, *after) if before or after else tx

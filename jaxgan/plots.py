@@ -162,7 +162,7 @@ def grid(
   return np.asarray(sheet)
 
 
-def _atomically(path: Any, write: Callable[[Any], None]) -> None:
+def atomically(path: Any, write: Callable[[Any], None]) -> None:
   """Calls `write(file)` on a neighbour of the path, then renames: readers never see half a file."""
   path = os.fspath(path)
   folder = os.path.dirname(path) or '.'
@@ -193,7 +193,7 @@ def save(path: Any, array: Any) -> None:
   array = to_uint8(array)
   if array.ndim != 3:
     raise PlotError(f'one picture is [H, W, 1 or 3], not {list(array.shape)}')
-  _atomically(path, lambda file: Image.fromarray(np.ascontiguousarray(array)).save(file, 'PNG'))
+  atomically(path, lambda file: Image.fromarray(np.ascontiguousarray(array)).save(file, 'PNG'))
 
 
 def _panel_of(name: str) -> tuple[int, str]:
@@ -392,4 +392,4 @@ def curves(rows: Iterable[Mapping[str, Any]], path: Any, title: str | None = Non
       axes.set_xlabel('step', fontsize=9, color=FAINT)
   if title:
     figure.suptitle(title, x=0.012, ha='left', fontsize=13, color=INK)
-  _atomically(path, lambda file: canvas.print_png(file))
+  atomically(path, lambda file: canvas.print_png(file))

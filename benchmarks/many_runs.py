@@ -1,0 +1,98 @@
+"""Sixteen runs in one program beside the same sixteen one after the other, on a 2-D-sized game of perceptrons.
+
+  python -m benchmarks.many_runs
+  python -m benchmarks.many_runs --runs=64 --steps=5000 --hidden=128
+
+Each side is `jaxgan.train` as a user calls it. Printed are whole seconds, start and compilation counted in
+(the runs one after the other find their program in the cache after the first), and the steps per
+second once it is compiled.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan import config as configs
+from jaxgan import datasets, train, writers
+from jaxgan.datasets.dataset import from_arrays
+
+
+def points(size: int = 10_000) -> datasets.Dataset:
+  """A ring of eight Gaussians as 'pictures' of one row and two pixels."""
+  rng = np.random.default_rng(0)
+  angle = 2 * np.pi * rng.integers(0, 8, size) / 8
+  xy = 0.7 * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.03 * rng.standard_normal((size, 2))
+  image = np.clip(np.round((xy + 1) * 127.5), 0, 255).astype(np.uint8)
+  image = np.repeat(image.reshape(size, 1, 2, 1), 2, 1)  # the games take square pictures
+  return from_arrays('ring', {'image': image, 'label': np.zeros(size, np.int32)}, (), 'made up')
+
+
+def make_config(given: Any, cache: str) -> Any:
+  """The game: R1, Adam, an average, as configs have them."""
+  config = configs.base()
+  config.model, config.total_steps, config.data.batch_size = 'gan', given.steps, given.batch_size
+  config.game = {
+    'loss': 'non_saturating',
+    'dim_z': 2,
+    'hidden': given.hidden,
+    'layers': 2,
+    'discriminator_penalties': {'r1': {'gamma': 1.0}},
+  }
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.5}
+  config.log.every, config.checkpoint.every = max(given.steps // 10, 1), given.steps
+  config.steps_per_call, config.cache.dir = given.steps_per_call, cache
+  return config
+
+
+def rates(workdir: Path) -> Iterator[float]:
+  """Steps per second after the first line, which holds the compilation."""
+  for row in writers.scalars(workdir)[2:]:
+    yield row['steps_per_second']
+
+
+def main(argv: list[str] | None = None) -> int:
+  """The command; returns the exit code."""
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument('--runs', type=int, default=16)
+  parser.add_argument('--steps', type=int, default=2000)
+  parser.add_argument('--batch_size', type=int, default=64)
+  parser.add_argument('--hidden', type=int, default=64)
+  parser.add_argument('--steps_per_call', type=int, default=1)
+  given = parser.parse_args(argv)
+  data = points()
+  rows = []
+  for name in ('in one', 'one after the other'):
+    with tempfile.TemporaryDirectory() as folder:
+      config = make_config(given, f'{folder}/programs')
+      began = time.perf_counter()
+      if name == 'in one':
+        config.runs.seeds = given.runs
+        train.train(config, f'{folder}/all', data)
+        folders = ['all']
+      else:
+        folders = [str(seed) for seed in range(given.runs)]
+        for config.seed in range(given.runs):
+          train.train(config, f'{folder}/{config.seed}', data)
+      seconds = time.perf_counter() - began
+      speed = np.median([rate for f in folders for rate in rates(Path(folder) / f)])
+      rows.append((name, seconds, speed * given.runs / len(folders), seconds / given.runs))
+  one, other = rows
+  print(f'\n{given.runs} runs of {given.steps} steps of {given.batch_size}, {given.hidden} units')
+  print(f'{"":<20}  {"seconds":>8}  {"run-steps/s":>11}')
+  for name, seconds, speed, _ in rows:
+    print(f'{name:<20}  {seconds:8.1f}  {speed:11.0f}')
+  print(f'in one, whole time: {other[1] / one[1]:.1f} times as fast')
+  print(f'in one, steps only: {one[2] * len(folders) / other[2] / given.runs:.1f} times as fast')
+  return 0
+
+
+if __name__ == '__main__':
+  raise SystemExit(main())
