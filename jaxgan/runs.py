@@ -75,8 +75,7 @@ def make_many(
       raise ConfigError(
         'runs.sweep: the runs differ in the shapes of their states; train them apart'
       )
-    stack = lambda states: jax.tree.map(lambda *x: jnp.stack(x), *states)
-    return jax.jit(stack)(states).replace(step=states[0].step)
+    return jax.tree.map(lambda *x: jnp.stack(x), *states).replace(step=states[0].step)
 
   problem = alone[0]._replace(step=step, init=init, batch_size=alone[0].batch_size * count)
   return problem, alone, sweep

@@ -247,7 +247,7 @@ def test_when_all_diverge_the_run_ends_in_one_line(tmp_path, monkeypatch):
   constant = tiny.dataset()
   fetch = lambda i: {**constant.fetch(i), 'label': np.full(len(i), 2, np.int32)}
   config = base('biggan', **{'runs.seeds': 2})
-  with pytest.raises(train.TrainingError, match='^all 2 runs have diverged'):
+  with pytest.raises(train.TrainingError, match=r'^all 2 runs have diverged'):
     train.train(config, tmp_path, constant._replace(fetch=fetch))
 
 
