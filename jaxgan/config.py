@@ -68,6 +68,10 @@ FIELDS: dict[str, Field] = {
   'parallel.distributed': Field(
     'auto', 'join a cluster of processes', choices=('auto', 'on', 'off')
   ),
+  'runs.seeds': Field(1, 'runs trained side by side in one program: seeds seed, seed + 1, ...', 1),
+  'runs.sweep': Field(
+    '', "numbers that differ among them: 'game.discriminator_penalties.r1.gamma=0.1,1,10; PATH=...'"
+  ),
   'log.every': Field(50, 'steps between logged lines', 1),
   'health.every': Field(250, 'steps between looks at the health of a run; 0 = off', 0),
   'health.held_out': Field(

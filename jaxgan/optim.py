@@ -155,7 +155,9 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
     except ValueError as error:
       raise OptimizerError(str(error)) from None
   for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights', 'optimistic'):
-    if not schedules.is_schedule(spec.get(option)) and not spec.get(option, 0) >= 0:
+    value = spec.get(option, 0)
+    known = not schedules.is_schedule(value) and not isinstance(value, jax.core.Tracer)
+    if known and not value >= 0:
       raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
   peak = options.pop('learning_rate')
   rate = learning_rate(
@@ -183,11 +185,12 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
     tx = optax.inject_hyperparams(make)(learning_rate=rate, **{**options, **over})
   else:
     tx = make(rate, **options)
-  parts = [optax.clip_by_global_norm(clip)] if clip else []
-  parts += [tx, *([optax.scale_by_optimistic_gradient(1.0, optimism)] if optimism else [])]
+  on = lambda value: isinstance(value, jax.core.Tracer) or value  # a traced number is not off
+  parts = [optax.clip_by_global_norm(clip)] if on(clip) else []
+  parts += [tx, *([optax.scale_by_optimistic_gradient(1.0, optimism)] if on(optimism) else [])]
   if ahead:
     if not isinstance(ahead, Mapping) or set(ahead) - {'alpha'} != {'steps'}:
       raise OptimizerError(f'lookahead={ahead!r}; expected a section: steps and alpha')
     parts = [lookahead(optax.chain(*parts), **ahead)]
-  parts += [clip_weights(bound)] if bound else []
+  parts += [clip_weights(bound)] if on(bound) else []
   return optax.chain(*parts) if len(parts) > 1 else parts[0]

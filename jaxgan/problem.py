@@ -112,16 +112,17 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
   )
 
+  @jax.jit  # out here: compiled once for all keys
+  def create(key: jax.Array, players: Any) -> TrainState:
+    return TrainState.create(jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players))
+
   def init(key: jax.Array) -> TrainState:
     batch = datasets.preprocess(dataset.fetch(np.zeros(1, np.int64)), key)
     try:
       players = game.init(jax.random.fold_in(key, 0), batch)
     except (ValueError, TypeError, ZeroDivisionError) as error:
       raise ConfigError(f'model {config.model!r}: {str(error).strip().splitlines()[0]}') from error
-    create = lambda players: TrainState.create(
-      jax.random.fold_in(key, 1), players, txs, tuple(config.ema.players)
-    )
-    return jax.jit(create)(players)
+    return create(key, players)
 
   return Problem(
     dataset,

@@ -1,14 +1,17 @@
 """What a run shows on the terminal: a banner, a bar, a last word."""
 
+import contextlib
+import contextvars
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 from tqdm import tqdm
 
 LINE_SECONDS = 20.0  # between lines where there is no terminal to draw a bar on
+_quiet = contextvars.ContextVar('quiet', default=False)
 
 
 def count(number: float) -> str:
@@ -26,8 +29,18 @@ def size_of(tree: Any) -> int:
 
 def say(*lines: str) -> None:
   """Prints lines without tearing a bar; of several processes only the first one speaks."""
-  for line in lines if jax.process_index() == 0 else ():
+  for line in lines if jax.process_index() == 0 and not _quiet.get() else ():
     tqdm.write(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Nothing is said within: what is done for many runs is told of the first one."""
+  token = _quiet.set(True)
+  try:
+    yield
+  finally:
+    _quiet.reset(token)
 
 
 def banner(name: str, facts: Mapping[str, str]) -> None:

@@ -40,6 +40,7 @@ def define_flags() -> None:
   flags.DEFINE_integer('seed', 0, 'of the latents')
   flags.DEFINE_integer('to_seed', 1, 'where --format=interpolation ends')
   flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
+  flags.DEFINE_integer('run', 0, 'which run of a work folder with several', 0)
   flags.DEFINE_bool('ema', True, 'averaged weights; --noema takes the live ones')
   flags.DEFINE_integer(
     'standing', 0, 'batches from which batch statistics are recomputed; 0 = those of training', 0
@@ -66,18 +67,22 @@ class Trained(NamedTuple):
   image_shape: tuple[int, int, int]
 
 
-def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True) -> Trained:
+def load(
+  workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True, run: int = 0
+) -> Trained:
   """The trained game of a work folder, without its data and its optimiser.
 
   Args:
     workdir: of a training run.
     checkpoint: 'latest', 'best' or a step.
     ema: averaged variables where the run has them, else the live ones.
+    run: which one of the runs that were trained side by side (`jaxgan.sweeps`).
 
   Raises:
     CheckpointError: there is no such checkpoint, or it is damaged.
+    ConfigError: there is no such run.
   """
-  from jaxgan import models
+  from jaxgan import models, sweeps
   from jaxgan.checkpoint import Checkpoints
 
   path = Path(workdir).expanduser()
@@ -89,14 +94,15 @@ def load(workdir: str | Path, checkpoint: str | int = 'latest', ema: bool = True
   which = int(checkpoint) if str(checkpoint).isdecimal() else checkpoint
   players, meta, step = checkpoints.restore_generator(which, live=not ema)
   data = meta['dataset']
+  config, players = sweeps.one(meta['config'], players, run)
   game = models.make(
-    meta['config']['model'],
+    config['model'],
     image_shape=tuple(data['image_shape']),
     num_classes=len(data['class_names']),
-    **meta['config']['game'],
+    **config['game'],
   )
   names = tuple(data['class_names']) if game.conditional else ()
-  return Trained(game, players, names, step, meta['config'], tuple(data['image_shape']))
+  return Trained(game, players, names, step, config, tuple(data['image_shape']))
 
 
 def class_number(given: str, names: Sequence[str]) -> int:
@@ -193,7 +199,7 @@ def main(argv: Sequence[str]) -> int:
   kind = given.format
   default = {'png': 'sampled', 'npz': 'samples.npz'}.get(kind, f'{kind}_seed{given.seed}.png')
   output = Path(given.output or Path(given.workdir) / default).expanduser()
-  trained = load(given.workdir, given.checkpoint, given.ema)
+  trained = load(given.workdir, given.checkpoint, given.ema, given.run)
   needed = {'sample', 'latent', *(['standing'] if given.standing else [])}
   if needed - {*trained.game.predict}:
     raise ConfigError(

@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,23 @@ import jax
 import numpy as np
 
 from jaxgan import config as configs
-from jaxgan import datasets, evaluators, parallel, progress
+from jaxgan import datasets, evaluators, parallel, plots, progress, writers
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import ConfigError
-from jaxgan.problem import make_problem
-from jaxgan.train_step import several_steps
+from jaxgan.errors import UserError
+from jaxgan.games import Game
+from jaxgan.problem import Problem, make_problem
+from jaxgan.train_step import FINITE, name_nonfinite, several_steps
 
 NEW_ORDER = 1_000_003  # added to the data seed each time a run goes back
+
+
+class TrainingError(UserError):
+  """Training cannot go on; the message is one line for the user."""
+
+
+class NonFinite(Exception):
+  """A loss, gradient or parameter is NaN or infinite; the text names it with its step and player."""
 
 
 class Session:
@@ -34,7 +44,8 @@ class Session:
 
   def __init__(self, config: Any, workdir: Path, dataset: datasets.Dataset | None = None):
     self.config, self.workdir = config, workdir
-    self.problem = make_problem(config, dataset)
+    self.key = jax.random.key(config.seed)
+    self.problem = self.build(dataset)
     self.layout = parallel.make_layout(config.parallel.mode, config.parallel.fsdp)
     parallel.check_batch(config.data.batch_size // config.accumulate, len(self.layout.devices))
     saving = config.checkpoint
@@ -45,6 +56,10 @@ class Session:
     self.retries, self.saved = 0, -1
     self.scores: dict[str, float] = {}
     self.sizes: dict[str, int] = {}
+
+  def build(self, dataset: datasets.Dataset | None) -> Problem:
+    """The problem of the config."""
+    return make_problem(self.config, dataset)
 
   def meta(self) -> dict[str, Any]:
     """What a checkpoint holds beside the state: enough to resume, and to sample without the data."""
@@ -68,13 +83,13 @@ class Session:
     Args:
       going_back: take other draws from here on than those that led to trouble.
     """
-    state, step = self.problem.init(jax.random.key(self.config.seed)), 0
+    state, step = self.problem.init(self.key), 0
     self.sizes = {name: progress.size_of(v['params']) for name, v in state.players.items()}
     found = self.checkpoints.restore(self.layout.abstract(state))
     if found is not None:
       state, meta, step = found
-      self.saved, self.scores = step, meta['scores']
-      self.retries = max(self.retries, meta['retries'])
+      self.saved = step
+      self.recall(meta)
       now = self.meta()
       if meta['dataset']['class_names'] != now['dataset']['class_names']:
         raise ConfigError(
@@ -89,6 +104,10 @@ class Session:
       state = state.replace(key=jax.random.fold_in(state.key, self.retries))
     return self.layout.place(state), step
 
+  def recall(self, meta: Mapping[str, Any]) -> None:
+    """Takes over what a checkpoint knows of the run."""
+    self.scores, self.retries = meta['scores'], max(self.retries, meta['retries'])
+
   def save(self, state: Any, step: int, scores: dict[str, float]) -> None:
     """Starts an asynchronous checkpoint of a state known to be finite, with the scores of just this step."""
     if step != self.saved:
@@ -97,13 +116,16 @@ class Session:
       self.checkpoints.save(step, logical, meta=self.meta(), generator=serve, scores=scores)
       self.saved = step
 
+  def sampler(self) -> datasets.Sampler:
+    """The order of the data."""
+    seed = self.config.seed + NEW_ORDER * self.retries
+    size, batch = self.problem.dataset.size, self.problem.batch_size
+    return datasets.Sampler(size, batch, seed, jax.process_index(), jax.process_count())
+
   def feed(self, start: int) -> Iterator[tuple[int, Any]]:
     """(stride, batches [stride, B, ...] on the devices) from step `start` to the end."""
-    total, data = self.config.total_steps, self.problem.dataset
-    seed = self.config.seed + NEW_ORDER * self.retries
-    host, hosts = jax.process_index(), jax.process_count()
-    sampler = datasets.Sampler(data.size, self.problem.batch_size, seed, host, hosts)
-    stream = datasets.batches(data, sampler, start)
+    total = self.config.total_steps
+    stream = datasets.batches(self.problem.dataset, self.sampler(), start)
     for step in range(start, total, self.config.steps_per_call):
       stride = min(self.config.steps_per_call, total - step)
       parts = list(itertools.islice(stream, stride))
@@ -124,12 +146,36 @@ class Session:
       progress.say(f'  compiled the step in {time.monotonic() - began:.1f} s: {cost}')
     return self.programs[key]
 
+  def means(self, pending: list[tuple[int, Any]]) -> dict[str, float]:
+    """Means of the metrics since the last time; clears the list.
+
+    Args:
+      pending: (steps done before, metrics [stride]) of each call.
+
+    Raises:
+      NonFinite: naming the first number that is.
+    """
+    values = jax.device_get([metrics for _, metrics in pending])
+    for (step, _), metrics in zip(pending, values):
+      for offset, index in enumerate(metrics.pop('nonfinite')):
+        if index != FINITE:
+          where = name_nonfinite(index, self.problem.order)
+          raise NonFinite(f'step {step + offset + 1}: {where} is not finite')
+    pending.clear()
+    return {name: float(np.mean(np.concatenate([m[name] for m in values]))) for name in values[0]}
+
   def judges(self, writer: Any) -> list[tuple[int, evaluators.Evaluate]]:
     """(period in steps, evaluator) of every evaluator in the config."""
+    return self.judges_of(self.problem.game, self.workdir, writer)
+
+  def judges_of(
+    self, game: Game, folder: Path, writer: Any
+  ) -> list[tuple[int, evaluators.Evaluate]]:
+    """`judges` of a game, which write to the given folder and writer."""
     run = evaluators.Run(
-      self.problem.game,
+      game,
       self.problem.dataset,
-      self.workdir,
+      folder,
       writer,
       self.config.seed,
       self.config.data.cache_dir,
@@ -146,6 +192,12 @@ class Session:
       except evaluators.NotApplicable as reason:
         progress.say(f'  {name} is left out: {reason}')
     return judges
+
+  def draw(self) -> None:
+    """The pictures of the whole run."""
+    plots.curves(
+      writers.scalars(self.workdir), self.workdir / 'curves.png', title=self.workdir.name
+    )
 
   def facts(self, step: int) -> dict[str, str]:
     """The lines of the start banner."""

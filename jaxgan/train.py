@@ -5,47 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxgan import config as configs
-from jaxgan import datasets, parallel, plots, processes, progress, writers
-from jaxgan.errors import UserError
+from jaxgan import datasets, parallel, processes, progress, runs, writers
 from jaxgan.interrupt import Interrupt
-from jaxgan.session import Session
-from jaxgan.train_step import FINITE, name_nonfinite
-
-
-class TrainingError(UserError):
-  """Training cannot go on; the message is one line for the user."""
-
-
-class NonFinite(Exception):
-  """A loss, gradient or parameter is NaN or infinite; the text names it with its step and player."""
+from jaxgan.session import NonFinite, Session, TrainingError
 
 
 def every(step: int, n: int, total: int, stride: int = 1) -> bool:
   """Whether something due each n steps, and at the end, is due when `step` is reached in a stride."""
   return step >= total or step // n > (step - stride) // n
-
-
-def flush(pending: list[tuple[int, Any]], order: list[str]) -> dict[str, float]:
-  """Means of the metrics since the last flush; clears the list.
-
-  Args:
-    pending: (steps done before, metrics [stride]) of each call.
-    order: see `train_step.update_order`.
-
-  Raises:
-    NonFinite: naming the first number that is.
-  """
-  values = jax.device_get([metrics for _, metrics in pending])
-  for (step, _), metrics in zip(pending, values):
-    for offset, index in enumerate(metrics.pop('nonfinite')):
-      if index != FINITE:
-        where = name_nonfinite(index, order)
-        raise NonFinite(f'step {step + offset + 1}: {where} is not finite')
-  pending.clear()
-  return {name: float(np.mean(np.concatenate([m[name] for m in values]))) for name in values[0]}
 
 
 def loop(session: Session, state: Any, step: int, writer: Any, interrupt: Interrupt) -> int:
@@ -67,7 +36,7 @@ def loop(session: Session, state: Any, step: int, writer: Any, interrupt: Interr
       scores: dict[str, float] = {}
       called = [] if leaving else [evaluate for n, evaluate in judges if due(n)]
       if due(config.log.every) or saving or called:
-        row = flush(pending, session.problem.order)
+        row = session.means(pending)
         bar.show(row)
         writer.write_scalars(step, {**row, 'steps_per_second': bar.rate(), **parallel.memory()})
       bar.advance(step)
@@ -114,7 +83,7 @@ def run(session: Session) -> dict[str, Any]:
         session.checkpoints.wait()
   session.checkpoints.close()
   if jax.process_index() == 0:
-    plots.curves(writers.scalars(workdir), workdir / 'curves.png', title=workdir.name)
+    session.draw()
   best = config.checkpoint.best
   if best and session.scores and best not in session.scores:
     progress.say(f'  no best checkpoint: no evaluator gives the score {best!r} (checkpoint.best)')
@@ -146,7 +115,7 @@ def train(
     workdir.mkdir(parents=True, exist_ok=True)
   except OSError as error:
     raise configs.ConfigError(f'work folder {workdir} cannot be made: {error.strerror}') from error
-  session = Session(config, workdir, dataset)
+  session = runs.make_session(config, workdir, dataset)
   if jax.process_index() == 0:
     (workdir / 'config.json').write_text(configs.to_json(config))
   return run(session)
