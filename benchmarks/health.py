@@ -33,12 +33,17 @@ ROWS = (
   ('healthy', 'R1', 'ring8', R1),
   ('healthy', 'relativistic, R1 + R2', 'ring8', RELATIVISTIC),
   ('healthy', 'R1', 'grid25', R1),
-  ('generator collapsed', 'constant learning rate', 'ring8', {**CONSTANT, 'total_steps': 3000}),
+  (
+    'generator collapsed',
+    'a latent of one bit',
+    'ring8',
+    {'game.latent': 'bernoulli', 'game.dim_z': 1, 'total_steps': 2000, **R1},
+  ),
   (
     'discriminator too strong',
-    'generator a hundred times slower, 5 discriminator steps',
+    'a generator that all but stands still, 5 discriminator steps',
     'ring8',
-    {'updates.discriminator': 5, 'optimizer.generator.learning_rate': 1e-5, 'total_steps': 2000},
+    {'updates.discriminator': 5, 'optimizer.generator.learning_rate': 1e-7, 'total_steps': 2000},
   ),
   ('discriminator overfitting', '100 points, 10 discriminator steps', 'ring8', OVERFIT),
   (

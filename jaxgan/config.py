@@ -74,6 +74,7 @@ FIELDS: dict[str, Field] = {
   ),
   'log.every': Field(50, 'steps between logged lines', 1),
   'health.every': Field(250, 'steps between looks at the health of a run; 0 = off', 0),
+  'health.share': Field(0.02, 'part of the time of a run that looks may take', 0.0, 1.0),
   'health.held_out': Field(
     '', "part of the data that training does not see, such as test; '' = overfitting is not judged"
   ),

@@ -59,7 +59,7 @@ class Limits(NamedTuple):
     logit: mean size of a logit; above it the players have left every sensible range.
   """
 
-  separation: float = 0.995
+  separation: float = 0.99
   diversity: float = 0.25
   duplicates: float = 0.5
   overfitting: float = 0.5

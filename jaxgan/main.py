@@ -58,11 +58,7 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   done = summary['step'] >= config.total_steps
   head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
   points = ' --format=npz' * (workdir / 'modes.gif').exists()
-  scores = [
-    (name, f'{value:.4g}')
-    for name, value in sorted(summary['scores'].items())
-    if not name.startswith('health/')
-  ]
+  scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
   if looks := health.read(workdir / 'health.json'):
     scores.append(('health', str(health.of(looks[-1]))))
   following = [

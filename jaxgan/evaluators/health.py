@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan import datasets, health, progress
+from jaxgan import datasets, health, plots, progress
 from jaxgan.evaluators import Evaluate, NotApplicable, Run
 from jaxgan.evaluators.spectra import singular_values
 
@@ -143,8 +143,9 @@ def make(
       progress.say(f'  health at step {step:,}: {said}')
       told[0] = said.state
     run.writer.write_texts(step, {'health': str(said)})
-    file.write_text(json.dumps(history, indent=1) + '\n')
+    plots.atomically(file, lambda f: f.write((json.dumps(history, indent=1) + '\n').encode()))
     taken.append(time.monotonic() - now)
-    return {f'health/{name}': value for name, value in row.items()}
+    run.writer.write_scalars(step, {f'health/{name}': value for name, value in row.items()})
+    return {}  # signs, and no scores
 
   return evaluate
