@@ -35,9 +35,9 @@ deviations, the share of such samples, KL of the histogram of nearest modes agai
 Unrolled GAN is not in the table: a single seed came to 6 modes of the ring, and costs ten times as much.
 
 Times are without the picture, on an x86-64 server with other work beside it, and differ for that reason more than
-for the method's; with the picture the default took 63 s there. `python -m benchmarks.modes --table=ring8` makes the table. Whether the plain GAN collapses hangs on the
-learning rate: with a constant one a run stayed on one mode (--config.optimizer.generator.schedule=constant, and the
-discriminator's).
+for the method's; with the picture the default took 63 s there. `python -m benchmarks.modes --table=ring8` makes the
+table. Whether the plain GAN collapses hangs on the learning rate: with a constant one a run stayed on one mode
+(--config.optimizer.generator.schedule=constant, and the discriminator's).
 """
 
 from ml_collections import ConfigDict
