@@ -8,9 +8,10 @@ import pytest
 from jaxgan import penalties
 from jaxgan.nn import replicas
 from jaxgan.penalties.consistency import flipped_and_shifted
-from tests import studiogan
+from tests import recorded, studiogan
+from tests.recorded import nhwc, part
 
-NUMBERS = studiogan.numbers('penalties_latentopt')
+NUMBERS = recorded.read('studiogan/penalties_latentopt')
 LABELS = NUMBERS['in/y']
 KEY = jax.random.key(0)
 
@@ -42,22 +43,22 @@ def check(name, penalty):
   def loss(params):
     return penalty(lambda x: studiogan.discriminator(params, x, LABELS)).mean()
 
-  params = jax.tree.map(jnp.float64, studiogan.part(NUMBERS, 'D/'))
+  params = jax.tree.map(jnp.float64, part(NUMBERS, 'D/'))
   value, gradient = jax.value_and_grad(loss)(params)
   np.testing.assert_allclose(value, NUMBERS[f'{name}/value'], rtol=1e-5)
-  recorded = studiogan.part(NUMBERS, f'{name}/grad/')
-  assert len(recorded) == 4
+  gradients = part(NUMBERS, f'{name}/grad/')
+  assert len(gradients) == 4
   assert not gradient.pop('lin.bias').any()  # and the reference has none
-  for key, theirs in recorded.items():
+  for key, theirs in gradients.items():
     np.testing.assert_allclose(gradient[key], theirs, rtol=1e-4, atol=1e-6)
 
 
 def real():
-  return studiogan.nhwc(NUMBERS['in/real']).astype(float)
+  return nhwc(NUMBERS['in/real']).astype(float)
 
 
 def fake():
-  return studiogan.nhwc(NUMBERS['in/fake']).astype(float)
+  return nhwc(NUMBERS['in/fake']).astype(float)
 
 
 def test_gradient_penalty(draws):
@@ -72,7 +73,7 @@ def test_max_gradient_penalty(draws):
 
 def test_dragan(draws):
   noise, share = NUMBERS['dra/draws/01_rand'], NUMBERS['dra/draws/00_rand']
-  draws.extend([studiogan.nhwc(noise), share])
+  draws.extend([nhwc(noise), share])
   check('dra', lambda c: penalties.dragan(c, real(), KEY, weight=1.0, convention='studiogan'))
 
 
@@ -83,25 +84,25 @@ def test_r1(name):
 
 def test_lecam_and_its_means():
   """Means that start anywhere, follow the batch for two updates (decay 0) and then with decay 0.9."""
-  recorded = studiogan.numbers('losses')
+  numbers = recorded.read('studiogan/losses')
   means = (jnp.array(7777.0), jnp.array(7777.0))
   for i in range(5):
-    logits = [recorded[f'lecam/{i}/{kind}'] for kind in ('real', 'fake')]
+    logits = [numbers[f'lecam/{i}/{kind}'] for kind in ('real', 'fake')]
     means = penalties.lecam_means(means, *logits, 0.0 if i < 2 else 0.9)
-    np.testing.assert_allclose(means, recorded[f'lecam/{i}/ema'], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(means, numbers[f'lecam/{i}/ema'], rtol=1e-6, atol=1e-7)
     value = penalties.lecam(*map(jnp.asarray, logits), *means, weight=1.0, one_sided=True)
-    np.testing.assert_allclose(value.mean(), recorded[f'lecam/{i}/reg'], rtol=1e-6)
+    np.testing.assert_allclose(value.mean(), numbers[f'lecam/{i}/reg'], rtol=1e-6)
 
 
 @pytest.mark.parametrize('case', ['flip1_trans0', 'flip0_trans1', 'flip1_trans1'])
 def test_flip_and_shift(case):
-  recorded = studiogan.part(studiogan.numbers('augment_diffaug_cr_apa'), f'cr/{case}/')
-  drawn = [recorded[k].reshape(-1) for k in sorted(recorded) if k.startswith('draws/')]
+  numbers = part(recorded.read('studiogan/augment_diffaug_cr_apa'), f'cr/{case}/')
+  drawn = [numbers[k].reshape(-1) for k in sorted(numbers) if k.startswith('draws/')]
   flip, down, right = np.zeros(5, bool), np.zeros(5, int), np.zeros(5, int)
   if 'flip1' in case:
     flip = drawn.pop(0) < 0.5
   if drawn:
     down, right = drawn
-  x = studiogan.nhwc(recorded['x'])
+  x = nhwc(numbers['x'])
   moved = flipped_and_shifted(x, *map(jnp.asarray, (flip, down, right)))
-  np.testing.assert_array_equal(moved, studiogan.nhwc(recorded['out']))
+  np.testing.assert_array_equal(moved, nhwc(numbers['out']))
