@@ -7,11 +7,18 @@ Paper: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv 1
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | 2 CPU cores; run in its smoke form only | none measured |
+| fashion | 2 cores of an x86-64 server, 11 min 08 s for 15,000 steps, other work beside it | class accuracy 0.896, precision 0.908, recall 0.676 (2,048 samples, k = 5) |
 | mnist | one GPU; not run here | none measured |
 
 As in the paper the label reaches both networks through a layer of its own. conditioning='concatenation' puts it
 one-hot instead; both work with every network that takes no labels itself.
+
+mnist has the paper's SGD with momentum (0.5 to 0.7), batch, dropout 0.5 in the discriminator and sizes of the layers
+in which picture or latent and label meet. Its learning rate falls from 0.1 by a factor of 1.00004 a step, here in a
+straight line between the same ends. The label's layers are linear here, 32 numbers and a map; in the paper latent
+and label have ReLU layers of 200 and 1,000 units, picture and label maxout layers of 240 and 50, the last maxout has
+4 pieces instead of 5, the generator has dropout too, and latents lie in [0, 1]. The length of the run, over which
+the momentum rises, is our choice.
 """
 
 from ml_collections import ConfigDict
@@ -44,9 +51,21 @@ def fashion(config: ConfigDict) -> None:
 
 
 def mnist(config: ConfigDict) -> None:
-  """MNIST, 28x28, ten digits."""
+  """MNIST with maxout, dropout, uniform latents and SGD with momentum, as the paper."""
   config.data.update(source='tfds', name='mnist', resolution=28, batch_size=100)
-  config.total_steps = 50000
+  config.game.update(hidden=1200, layers=2, latent='uniform')
+  config.game.update(discriminator_hidden=240, discriminator_layers=2, discriminator_maxout=5)
+  config.game.discriminator_dropout = 0.5
+  config.total_steps = steps = 50_000
+  for player in ('generator', 'discriminator'):
+    config.optimizer[player] = {
+      'name': 'sgd',
+      'learning_rate': {'start': 0.1, 'end': 0.1 / 1.00004**steps, 'steps': steps},
+      'momentum': {'start': 0.5, 'end': 0.7, 'steps': steps},
+    }
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
-  config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}
+  config.smoke.update(
+    data={'source': 'embedded', 'name': 'fashion_mnist_10k'},
+    game={'hidden': 16, 'discriminator_hidden': 8},
+  )

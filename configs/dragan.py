@@ -7,10 +7,12 @@ Paper: Kodali et al. 2017, "On Convergence and Stability of GANs", arXiv 1705.07
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 9 min 41 s for 4,000 steps, other work beside it | precision 0.444, recall 0.711 (2,048 samples, k = 5) |
 | celeb_a | one GPU; not run here | none measured |
 
-The loss is the non-saturating one: the penalty and the loss are independent choices.
+The loss is the non-saturating one: the penalty and the loss are independent choices. celeb_a has the penalty (weight
+10, norm 1, noise up to half of the batch's spread), Adam, latents and batch of the authors' code, which trains
+perceptrons on MNIST; the networks and the length of the run are our choice.
 """
 
 from ml_collections import ConfigDict
@@ -44,8 +46,11 @@ def pixel_faces(config: ConfigDict) -> None:
 
 
 def celeb_a(config: ConfigDict) -> None:
-  """CelebA at 64x64."""
-  config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=64, label='none')
+  """CelebA at 64x64: Adam 1e-4 with beta1 0.5 and beta2 0.9, batch 128, uniform latents."""
+  config.game.latent = 'uniform'
+  for player in config.optimizer.values():
+    player.update(learning_rate=1e-4, b2=0.9)
+  config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=128, label='none')
   config.total_steps = 100000
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}

@@ -7,10 +7,12 @@ Paper: Lin et al. 2017, "PacGAN: The power of two samples in generative adversar
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | 2 CPU cores; run in its smoke form only | none measured |
+| fashion | 2 cores of an x86-64 server, 6 min 26 s for 2,000 steps, other work beside it | precision 0.739, recall 0.769 (2,048 samples, k = 5) |
 | celeb_a | one GPU; not run here | none measured |
 
-A pack is one picture of packing times as many channels. Any config can have it: --config.game.packing=2.
+A pack is one picture of packing times as many channels. Any config can have it: --config.game.packing=2. celeb_a is
+the authors' code: 64 packs a batch, two updates of the generator a step, Adam 2e-4 with beta1 0.5, 25 epochs;
+its kernels are 5x5 instead of 4x4 and its pictures cut closer, to the middle 108 pixels.
 """
 
 from ml_collections import ConfigDict
@@ -45,9 +47,10 @@ def fashion(config: ConfigDict) -> None:
 
 
 def celeb_a(config: ConfigDict) -> None:
-  """CelebA at 64x64, packs of two (PacDCGAN2)."""
+  """CelebA at 64x64, 64 packs of two (PacDCGAN2), two generator steps."""
   config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=128, label='none')
-  config.total_steps = 100000
+  config.updates.generator = 2
+  config.total_steps = 79_125
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
   config.smoke.data.update(source='embedded', name='pixel_faces')

@@ -7,10 +7,12 @@ Paper: Zhang et al. 2018, "Self-Attention Generative Adversarial Networks", arXi
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 15 min 52 s for 2,400 steps, much other work beside it | class accuracy 0.858, precision 0.562, recall 0.512 (2,048 samples, k = 5) |
 | imagenet128 | one GPU; not run here | none measured |
 
-Two learning rates (TTUR) instead of several critic steps.
+Two learning rates (TTUR) instead of several critic steps. imagenet128 has the paper's Adam (beta2 0.9; its code leaves
+TensorFlow's 0.999), batch and a million steps, and attention at the maps of 32 pixels, as its code. There the gains
+and biases of the norms are not spectrally normalised, and the generator is not averaged.
 """
 
 from ml_collections import ConfigDict

@@ -7,10 +7,12 @@ Paper: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Ne
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 6 min 43 s for 1,500 steps, other work beside it | precision 0.496, recall 0.447 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
-Unconditional: labels are left out (data.label=none would leave out the judge too).
+Unconditional: labels are left out (data.label=none would leave out the judge too). cifar10 is the authors' code but
+for the generator's batch, twice the discriminator's there, and noise of one grey level on real pictures; the average
+of the generator is the library's default.
 """
 
 from ml_collections import ConfigDict
@@ -48,9 +50,12 @@ def pixel_faces(config: ConfigDict) -> None:
 
 
 def cifar10(config: ConfigDict) -> None:
-  """CIFAR-10 with the residual networks: Adam 2e-4, beta1 0, beta2 0.9, five critic steps."""
-  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64, flip=True)
-  config.total_steps = 100000
+  """CIFAR-10 with the residual networks: Adam 2e-4 falling to 0 over 50,000 steps, five critic steps."""
+  config.game.kernel_init = 'glorot'
+  for player in config.optimizer.values():
+    player.schedule = 'linear'
+  config.data.update(source='tfds', name='cifar10', resolution=32, batch_size=64)
+  config.total_steps = 50_000
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
   config.smoke.data = {'source': 'embedded', 'name': 'pixel_faces'}

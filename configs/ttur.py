@@ -7,10 +7,12 @@ Paper: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | 2 CPU cores; run in its smoke form only | none measured |
+| fashion | 2 cores of an x86-64 server, 5 min 49 s for 3,000 steps, other work beside it | precision 0.774, recall 0.842 (2,048 samples, k = 5) |
 | celeb_a | one GPU; not run here | none measured |
 
-Two optimiser sections are all it takes, in any config.
+Two optimiser sections are all it takes, in any config. celeb_a has the batch, latents, beta1 and 81 epochs of the
+authors' code, whose kernels are 5x5 instead of 4x4; it takes the rates from the command line, and these two are our
+choice.
 """
 
 from ml_collections import ConfigDict
@@ -46,9 +48,10 @@ def fashion(config: ConfigDict) -> None:
 
 
 def celeb_a(config: ConfigDict) -> None:
-  """CelebA at 64x64: 5e-4 for the generator, 1e-5 for the discriminator."""
+  """CelebA at 64x64, uniform latents: 5e-4 for the generator, 1e-5 for the discriminator."""
+  config.game.latent = 'uniform'
   config.data.update(source='tfds', name='celeb_a', resolution=64, batch_size=64, label='none')
-  config.total_steps = 225000
+  config.total_steps = 256_365
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
   config.smoke.data.update(source='embedded', name='pixel_faces')

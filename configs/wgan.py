@@ -7,11 +7,14 @@ Paper: Arjovsky, Chintala, Bottou 2017, "Wasserstein GAN", arXiv 1701.07875.
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | 2 CPU cores; run in its smoke form only | none measured |
+| fashion | 2 cores of an x86-64 server, 8 min 25 s for 1,500 steps, other work beside it | precision 0.595, recall 0.758 (2,048 samples, k = 5) |
 | lsun | one GPU; not run here | none measured |
 
 RMSProp, five critic steps, no batch normalisation asked of the critic; minus the discriminator's loss is
 the estimate of the distance (times the unknown constant), which falls as the pictures get better.
+
+lsun has the networks and values of the authors' code, whose critic takes 100 steps instead of five in each of the
+first 25 steps and in every 500th.
 """
 
 from ml_collections import ConfigDict
@@ -49,9 +52,11 @@ def fashion(config: ConfigDict) -> None:
 
 
 def lsun(config: ConfigDict) -> None:
-  """The paper's: batch 64, RMSProp 5e-5, clipping at 0.01."""
+  """The paper's: batch 64, RMSProp 5e-5, clipping at 0.01; 25 epochs, as its code."""
+  for player in config.optimizer.values():
+    player.eps_in_sqrt = False  # as PyTorch: gradients of a clipped critic are small
   config.data.update(source='tfds', name='lsun/bedroom', resolution=64, batch_size=64, label='none')
-  config.total_steps = 200000
+  config.total_steps = 228_000
   config.log.every, config.checkpoint.every = 100, 2000
   config.evaluators = {'samples': {'every': 1000}}
   config.smoke.data.update(source='embedded', name='pixel_faces')

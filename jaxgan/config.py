@@ -36,8 +36,17 @@ FIELDS: dict[str, Field] = {
   'total_steps': Field(1000, 'train steps; one step updates every player', 1),
   'steps_per_call': Field(1, 'train steps in one compiled call (unrolled on the CPU)', 1),
   'data.batch_size': Field(64, 'examples of one update, over all devices and micro-batches', 1),
+  'play': Field(
+    'alternating',
+    'what a player answers: the others as updated, as the step began, or half a step on',
+    choices=('alternating', 'simultaneous', 'extragradient'),
+  ),
+  'adjust.consensus': Field(0.0, 'gamma of consensus optimisation, 0 = off', 0.0),
+  'adjust.symplectic': Field(0.0, 'lambda of symplectic gradient adjustment, 0 = off', 0.0),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
-  'data.source': Field('embedded', 'file name in jaxgan/datasets: embedded, tfds, folder'),
+  'data.source': Field(
+    'embedded', 'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked'
+  ),
   'data.name': Field('', 'which data set of that source'),
   'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),
   'data.label': Field('', "the column that is the class; '' = the set's own, none = no classes"),
@@ -64,6 +73,11 @@ FIELDS: dict[str, Field] = {
     '', "numbers that differ among them: 'game.discriminator_penalties.r1.gamma=0.1,1,10; PATH=...'"
   ),
   'log.every': Field(50, 'steps between logged lines', 1),
+  'health.every': Field(250, 'steps between looks at the health of a run; 0 = off', 0),
+  'health.share': Field(0.02, 'part of the time of a run that looks may take', 0.0, 1.0),
+  'health.held_out': Field(
+    '', "part of the data that training does not see, such as test; '' = overfitting is not judged"
+  ),
   'checkpoint.every': Field(500, 'steps between checkpoints', 1),
   'checkpoint.keep': Field(2, 'newest checkpoints that are kept', 1),
   'checkpoint.best': Field('', "score whose best checkpoint is kept as well; '' = none"),
@@ -76,7 +90,7 @@ FIELDS: dict[str, Field] = {
 # Sections whose keys the model, the evaluators and the players decide.
 OPEN = {
   'game': "keyword arguments of the model's make",
-  'optimizer': 'player -> name, learning_rate, options of the optax optimiser',
+  'optimizer': 'player -> name, learning_rate, clip, clip_weights, optimistic, lookahead, options of optax',
   'updates': 'player -> updates per train step (1 where not named)',
   'evaluators': 'file name in jaxgan/evaluators -> every, and its own options',
 }
@@ -86,6 +100,7 @@ _SMOKE = {
   'data': {'batch_size': 4},
   'ema': {'start': 1},
   'log': {'every': 2},
+  'health': {'every': 0},
   'checkpoint': {'every': 2},
 }
 

@@ -265,6 +265,8 @@ def main(argv: Sequence[str]) -> int:
     raise ConfigError(f'this system can {", ".join(trained.game.predict)}; it must sample latents')
   options = {k: v for k, v in trained.config['data'].items() if k not in ('flip', 'batch_size')}
   data = datasets.load(**options)
+  if data.arrays is not None and not (data.pictures and 'image' in data.arrays):
+    raise ConfigError(f'{data.name} holds no pictures whose attributes could be learnt')
   columns = attributes(data.arrays or {})
   if given.attribute is None:
     raise ConfigError(f'no attribute given; {data.name} has {", ".join(columns) or "none"}')

@@ -37,9 +37,10 @@ def name_of(given: str) -> str:
 
 def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> list[str]:
   """What was written, and what to run next."""
-  from jaxgan import progress
+  from jaxgan import health, progress
 
   known = {
+    'modes.gif': 'samples, discriminator and gradients over time',
     'grid.png': 'samples, one row a class',
     'truncation.png': 'variety against fidelity',
     'interpolation.png': 'from latent to latent',
@@ -48,6 +49,7 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
     'sweep.json': 'scores of every run',
     'runs': 'pictures of every run',
     'curves.png': 'losses and scores',
+    'health.json': 'what every look at its health saw',
     'metrics.jsonl': 'one JSON line a logged step',
     'config.json': 'the config',
     'checkpoints': 'to go on from, and to sample from',
@@ -55,9 +57,12 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   written = [(name, text) for name, text in known.items() if (workdir / name).exists()]
   done = summary['step'] >= config.total_steps
   head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
+  points = ' --format=npz' * (workdir / 'modes.gif').exists()
   scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
+  if looks := health.read(workdir / 'health.json'):
+    scores.append(('health', str(health.of(looks[-1]))))
   following = [
-    ('more pictures', f'python -m jaxgan.sample --workdir={workdir}'),
+    ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}'),
     ('curves', f'tensorboard --logdir={workdir}'),
   ]
   return [
@@ -126,9 +131,9 @@ def prepare(words: Sequence[str]) -> list[str]:
 
 
 def literal(text: str) -> Any:
-  """A Python literal (true, false and none in any case), or the text itself."""
-  if text.lower() in ('true', 'false', 'none'):
-    return {'true': True, 'false': False}.get(text.lower())
+  """A Python literal (true and false in any case), or the text itself; 'none' is a name of several options."""
+  if text.lower() in ('true', 'false'):
+    return text.lower() == 'true'
   try:
     return ast.literal_eval(text)
   except (ValueError, SyntaxError):

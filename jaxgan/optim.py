@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,8 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
   def clipped(update, param):
     update = jnp.clip(param + update, -bound, bound).astype(param.dtype) - param
     after = param + update
-    nearer = jnp.nextafter(update, -jnp.sign(after) * jnp.inf)
+    fixed, towards = jax.lax.stop_gradient((update, -jnp.sign(after) * jnp.inf))
+    nearer = update + (jnp.nextafter(fixed, towards) - fixed)  # nextafter has no derivative
     return jnp.where(jnp.abs(after) > bound, nearer, update)
 
   def update(updates, state, params=None):
@@ -76,14 +77,67 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
   return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+class LookaheadState(NamedTuple):
+  """What `lookahead` keeps: the fast optimiser's state, the slow weights, updates since they moved."""
+
+  fast: Any
+  slow: Any
+  since: jax.Array
+
+
+def lookahead(
+  tx: optax.GradientTransformation, steps: int, alpha: float = 0.5
+) -> optax.GradientTransformation:
+  """Every `steps` updates of tx, slow <- slow + alpha (fast - slow), and fast <- slow.
+
+  Given to every player of a game it averages along the circles that their updates run in. The
+  parameters are the fast weights; the slow ones are part of the state.
+
+  Args:
+    tx: the optimiser of the fast weights.
+    steps: updates between two moves of the slow weights, k of the papers.
+    alpha: how far they move, 0 to 1.
+
+  Raises:
+    OptimizerError: steps below 1, or alpha out of range.
+
+  Source: Zhang et al. 2019, arXiv 1907.08610; for games, Chavdarova et al. 2020, arXiv 2006.14567.
+  """
+  if not isinstance(steps, int) or steps < 1 or not 0 <= alpha <= 1:
+    raise OptimizerError(
+      f'lookahead: steps={steps!r}, alpha={alpha!r}; expected 1 or more, and a number from 0 to 1'
+    )
+
+  def init(params):
+    # a copy, since the train step donates its state and a buffer can be donated once only
+    slow = jax.tree.map(lambda x: jnp.array(x, copy=True), params)
+    return LookaheadState(tx.init(params), slow, jnp.zeros((), jnp.int32))
+
+  def update(updates, state, params=None):
+    if params is None:
+      raise OptimizerError('lookahead got no parameters; expected tx.update(grads, state, params)')
+    updates, fast = tx.update(updates, state.fast, params)
+    due = state.since == steps - 1
+    slow = jax.tree.map(
+      lambda s, p, u: jnp.where(due, s + alpha * (p + u - s), s), state.slow, params, updates
+    )
+    updates = jax.tree.map(lambda s, p, u: jnp.where(due, s - p, u), slow, params, updates)
+    return updates, LookaheadState(fast, slow, (state.since + 1) % steps)
+
+  return optax.GradientTransformation(init, update)
+
+
 def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.GradientTransformation:
   """The optax transformation that a config section describes.
 
   Args:
     spec: `name`, `learning_rate`, optionally `schedule`, `warmup`, `hold`, `clip` (global gradient
-      norm, 0 = off), `clip_weights` (bound on every parameter after each update, as in WGAN, 0 = off);
-      everything else goes to the optax optimiser of that name (b1, b2, eps, decay, ...). The
-      learning rate and those options may be schedules over updates (`jaxgan.schedules`).
+      norm, 0 = off), `clip_weights` (bound on every parameter after each update, as in WGAN, 0 = off),
+      `optimistic` (s > 0: of the optimiser's updates u_t, u_t + s (u_t - u_(t-1)) is made;
+      Daskalakis et al. 2017, arXiv 1711.00141, have s = 1), `lookahead` ({'steps': k, 'alpha': a},
+      see `lookahead`); everything else goes to the optax optimiser of that name (b1, b2, eps,
+      decay, ...). The learning rate and those options may be schedules over updates
+      (`jaxgan.schedules`).
     total_updates: updates in the whole run, where decay schedules end.
 
   Raises:
@@ -91,7 +145,8 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   """
   options = dict(spec)
   name, clip = options.pop('name', 'adam'), options.pop('clip', 0.0)
-  bound = options.pop('clip_weights', 0.0)
+  bound, optimism = options.pop('clip_weights', 0.0), options.pop('optimistic', 0.0)
+  ahead = options.pop('lookahead', None)
   if 'learning_rate' not in options:
     raise OptimizerError(f'optimizer {name!r} has no learning_rate; give one, such as 2e-4')
   for option, value in options.items():
@@ -99,7 +154,7 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
       schedules.check(f'optimizer {name!r}: {option}', value)
     except ValueError as error:
       raise OptimizerError(str(error)) from None
-  for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights'):
+  for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights', 'optimistic'):
     value = spec.get(option, 0)
     known = not schedules.is_schedule(value) and not isinstance(value, jax.core.Tracer)
     if known and not value >= 0:
@@ -131,6 +186,11 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   else:
     tx = make(rate, **options)
   on = lambda value: isinstance(value, jax.core.Tracer) or value  # a traced number is not off
-  before = [optax.clip_by_global_norm(clip)] if on(clip) else []
-  after = [clip_weights(bound)] if on(bound) else []
-  return optax.chain(*before, tx, *after) if before or after else tx
+  parts = [optax.clip_by_global_norm(clip)] if on(clip) else []
+  parts += [tx, *([optax.scale_by_optimistic_gradient(1.0, optimism)] if on(optimism) else [])]
+  if ahead:
+    if not isinstance(ahead, Mapping) or set(ahead) - {'alpha'} != {'steps'}:
+      raise OptimizerError(f'lookahead={ahead!r}; expected a section: steps and alpha')
+    parts = [lookahead(optax.chain(*parts), **ahead)]
+  parts += [clip_weights(bound)] if on(bound) else []
+  return optax.chain(*parts) if len(parts) > 1 else parts[0]

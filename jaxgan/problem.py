@@ -9,6 +9,7 @@ import numpy as np
 from jaxgan import datasets, models, optim, train_step
 from jaxgan.config import ConfigError
 from jaxgan.games import Game
+from jaxgan.games.adjusting import adjust
 from jaxgan.train_state import TrainState
 
 
@@ -22,6 +23,7 @@ class Problem(NamedTuple):
     init: `key -> TrainState` at step 0.
     order: the players in the order of their updates within a step.
     batch_size: examples of one train step, over all updates and devices.
+    part: split -> that part of the same data.
   """
 
   dataset: datasets.Dataset
@@ -30,6 +32,7 @@ class Problem(NamedTuple):
   init: Callable[[jax.Array], TrainState]
   order: list[str]
   batch_size: int
+  part: Callable[[str], datasets.Dataset]
 
 
 def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Problem:
@@ -42,7 +45,9 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   Raises:
     ConfigError, DataError: one line that says what does not fit.
   """
-  options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
+  options: dict[str, Any] = {
+    k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')
+  }
   dataset = datasets.load(**options) if dataset is None else dataset
   for option, where in (
     ('num_classes', 'data.label'),
@@ -57,6 +62,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     num_classes=len(dataset.class_names),
     **config.game.to_dict(),
   )
+  game = adjust(game, **config.adjust)
   for section, players in (
     ('updates', config.updates),
     ('optimizer', config.optimizer),
@@ -73,8 +79,19 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     raise ConfigError(
       f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section'
     )
+  rounds = 2 if config.play == 'extragradient' else 1  # every one counts as an update
+  if rounds > 1 and max(updates.values()) > 1:
+    raise ConfigError(f'play=extragradient with updates={updates}; expected 1 of each player')
+  for name, spec in config.optimizer.items():
+    if spec.get('lookahead') and spec.lookahead.get('steps', 0) % rounds:
+      raise ConfigError(
+        f'optimizer.{name}.lookahead.steps={spec.lookahead.steps}: play=extragradient makes two '
+        'updates a step; give an even number'
+      )
   txs = {
-    name: optim.make_optimizer(config.optimizer[name].to_dict(), config.total_steps * updates[name])
+    name: optim.make_optimizer(
+      config.optimizer[name].to_dict(), config.total_steps * rounds * updates[name]
+    )
     for name in game.losses
   }
   ema = (
@@ -90,6 +107,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     txs,
     updates=updates,
     accumulate=config.accumulate,
+    play=config.play,
     ema=ema,
     preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
   )
@@ -113,4 +131,5 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     init,
     train_step.update_order(game, updates),
     config.data.batch_size * max(updates.values()),
+    lambda split: datasets.load(**(options | {'split': split})),
   )

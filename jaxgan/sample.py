@@ -56,6 +56,7 @@ class Trained(NamedTuple):
     class_names: of the data it was trained on; () = none, or none that it takes notice of.
     step: of the checkpoint.
     config: of the run, as nested dicts.
+    image_shape: (height, width, channels) of what it draws.
   """
 
   game: Any
@@ -63,6 +64,7 @@ class Trained(NamedTuple):
   class_names: tuple[str, ...]
   step: int
   config: Mapping[str, Any]
+  image_shape: tuple[int, int, int]
 
 
 def load(
@@ -100,7 +102,7 @@ def load(
     **config['game'],
   )
   names = tuple(data['class_names']) if game.conditional else ()
-  return Trained(game, players, names, step, config)
+  return Trained(game, players, names, step, config, tuple(data['image_shape']))
 
 
 def class_number(given: str, names: Sequence[str]) -> int:
@@ -205,6 +207,8 @@ def main(argv: Sequence[str]) -> int:
     )
   from flax.errors import FlaxError
 
+  if kind != 'npz' and trained.image_shape[-1] not in (1, 3):
+    raise ConfigError(f'these are points, not pictures; --format={kind} needs pictures, give npz')
   if given.standing:
     import jax
 
@@ -264,7 +268,9 @@ def write_pictures(trained: Trained, output: Path) -> None:
   given: Any = flags.FLAGS
   number, names, one = given.n, trained.class_names, given['class'].value
   images, latents, labels = numbered(trained, number)
-  drawn = plots.to_uint8(images)[..., : images.shape[-1]]
+  drawn = images
+  if images.shape[-1] in (1, 3):
+    drawn = plots.to_uint8(images)[..., : images.shape[-1]]
   if given.format == 'grid':
     columns = len(names) if one is None and len(names) > 1 else 8
     plots.save(output, plots.grid(drawn, min(columns, number)))

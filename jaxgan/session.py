@@ -172,10 +172,19 @@ class Session:
     self, game: Game, folder: Path, writer: Any
   ) -> list[tuple[int, evaluators.Evaluate]]:
     """`judges` of a game, which write to the given folder and writer."""
-    data, seed, cache = self.problem.dataset, self.config.seed, self.config.data.cache_dir
-    run, judges = evaluators.Run(game, data, folder, writer, seed, cache), []
-    for name, options in self.config.evaluators.items():
-      arguments = options.to_dict()
+    run = evaluators.Run(
+      game,
+      self.problem.dataset,
+      folder,
+      writer,
+      self.config.seed,
+      self.config.data.cache_dir,
+      self.config.total_steps,
+      self.problem.part,
+    )
+    judges = []
+    asked = {'health': self.config.health.to_dict(), **self.config.evaluators.to_dict()}
+    for name, arguments in asked.items():
       period = arguments.pop('every')
       try:
         if period:
@@ -194,13 +203,14 @@ class Session:
     """The lines of the start banner."""
     data, devices = self.problem.dataset, self.layout.devices
     shape = '×'.join(map(str, data.image_shape))
+    examples = 'images' if data.pictures else 'points'
     classes = f'{len(data.class_names)} classes' if data.class_names else 'no classes'
     going_on = f', going on from {step}' if step else ''
     return {
-      'data': f'{data.name}: {data.size:,} images {shape}, {classes}',
+      'data': f'{data.name}: {data.size:,} {examples} {shape}, {classes}',
       'source': data.notice,
       'parameters': ', '.join(f'{name} {progress.count(n)}' for name, n in self.sizes.items()),
       'devices': f'{len(devices)} × {devices[0].device_kind} ({self.config.parallel.mode})',
-      'training': f'{self.config.total_steps:,} steps of {self.problem.batch_size} images{going_on}',
+      'training': f'{self.config.total_steps:,} steps of {self.problem.batch_size} {examples}{going_on}',
       'results': f'{self.workdir}/',
     }

@@ -17,6 +17,7 @@ CHECKS = (
   'parameters or statistics',
 )  # in the order in which one update can go wrong
 FINITE = 2**30
+PLAYS = ('alternating', 'simultaneous', 'extragradient')
 
 
 class Average(NamedTuple):
@@ -66,6 +67,7 @@ def update_player(
   batch: Any,
   key: jax.Array,
   accumulate: int = 1,
+  seen: Mapping[str, Any] | None = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
   """One update of one player; every other player's parameters stay as they are.
 
@@ -77,6 +79,7 @@ def update_player(
     batch: dict of arrays, batch first.
     key: this update's key.
     accumulate: micro-batches whose gradients are averaged before the one optimiser step.
+    seen: the players, this one among them, where the gradient is taken; None = where they are.
 
   Returns:
     The new state (same step) and `{name}/...` metrics, among them loss, gradient and parameter norm.
@@ -87,7 +90,9 @@ def update_player(
     part, part_key = (
       (batch, key) if accumulate == 1 else (split(batch, accumulate, j), jax.random.fold_in(key, j))
     )
-    (value, aux), grads = gradient(players[name]['params'], players, part, part_key, state.step)
+    at = (players if seen is None else seen)[name]['params']
+    shown = players if seen is None else {**seen, name: {**players[name], 'params': at}}
+    (value, aux), grads = gradient(at, shown, part, part_key, state.step)
     players = {**players, **{who: {**players[who], **new} for who, new in aux.updates.items()}}
     return players, (grads, {'loss': value, **aux.metrics})
 
@@ -149,6 +154,7 @@ def make_train_step(
   *,
   updates: Mapping[str, int] | None = None,
   accumulate: int = 1,
+  play: str = 'alternating',
   ema: Average | None = None,
   preprocess: Callable[[Any, jax.Array], Any] | None = None,
 ) -> Callable[[TrainState, Any], tuple[TrainState, dict[str, jax.Array]]]:
@@ -159,6 +165,10 @@ def make_train_step(
     txs: player -> optax transformation.
     updates: player -> updates per step (1 where not named): critic steps, for instance.
     accumulate: micro-batches per update.
+    play: 'alternating': each player answers what the others have just become; 'simultaneous': what
+      they were when the step began; 'extragradient': a simultaneous round leads to a half point,
+      whose gradients, on the same batch and draws, are then applied from where the step began.
+      Optimisers and statistics move in both rounds (ExtraAdam).
     ema: which players to average, and how.
     preprocess: `(batch, key) -> batch` on device, from uint8 to what the losses take.
 
@@ -167,21 +177,38 @@ def make_train_step(
     every update takes its own. Randomness is `fold_in(state.key, state.step)`, so a restored state
     goes on exactly. The metric `nonfinite` names the first non-finite loss, gradient or parameter
     of the step (see `name_nonfinite`), `FINITE` if there is none.
-  """
-  order = update_order(game, updates or {})
-  parts = max((updates or {}).get(name, 1) for name in game.losses)
 
-  def train_step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
-    key = jax.random.fold_in(state.key, state.step)
-    if preprocess is not None:
-      batch = preprocess(batch, jax.random.fold_in(key, len(order)))
+  Raises:
+    ValueError: another order of play, or extragradient with several updates of a player.
+
+  Source of extragradient for GANs: Gidel et al. 2018, arXiv 1802.10551, algorithm 4; of one
+  batch for both rounds: Mishchenko et al. 2019, arXiv 1905.11373.
+  """
+  updates = updates or {}
+  if play not in PLAYS:
+    raise ValueError(f'play={play!r}; expected one of {", ".join(PLAYS)}')
+  if play == 'extragradient' and max(updates.values(), default=1) > 1:
+    raise ValueError(
+      f"play='extragradient' with updates={dict(updates)}; expected 1 of each player"
+    )
+  order = update_order(game, updates)
+  parts = max(updates.get(name, 1) for name in game.losses)
+
+  def play_round(state, batch, key, seen):  # seen: (players now, name) -> `seen` of update_player
     metrics: dict[str, jax.Array] = {}
     bad, turn = jnp.asarray(FINITE), dict.fromkeys(game.losses, 0)
     for i, name in enumerate(order):
       part = split(batch, parts, turn[name]) if parts > 1 else batch
       turn[name] += 1
       state, new = update_player(
-        state, name, game.losses[name], txs[name], part, jax.random.fold_in(key, i), accumulate
+        state,
+        name,
+        game.losses[name],
+        txs[name],
+        part,
+        jax.random.fold_in(key, i),
+        accumulate,
+        seen(state.players, name),
       )
       metrics |= new
       mine = [
@@ -192,6 +219,22 @@ def make_train_step(
       ):
         here = jnp.where(jnp.isfinite(value), FINITE, i * len(CHECKS) + j)
         bad = jnp.minimum(bad, here)
+    return state, metrics, bad
+
+  def train_step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
+    key = jax.random.fold_in(state.key, state.step)
+    if preprocess is not None:
+      batch = preprocess(batch, jax.random.fold_in(key, len(order)))
+    start = state.players
+    beside = lambda now, name: None if play == 'alternating' else {**start, name: now[name]}
+    state, metrics, bad = play_round(state, batch, key, beside)
+    if play == 'extragradient':
+      half = state.players
+      back = {name: {**half[name], 'params': v['params']} for name, v in start.items()}
+      state, metrics, worse = play_round(
+        state.replace(players=back), batch, key, lambda now, name: half
+      )
+      bad = jnp.minimum(bad, worse)
     if ema is not None:
       state = state.replace(ema=average(state.ema, state.players, state.step, ema))
     return state.replace(step=state.step + 1), {**metrics, 'nonfinite': bad}

@@ -24,6 +24,8 @@ def test_base_is_valid_and_every_key_is_documented():
     ('ema.decay', 1.5, 'expected 0.0 to 1.0'),
     ('ema.decay', float('nan'), 'expected 0.0 to 1.0'),
     ('parallel.mode', 'pmpa', "did you mean 'pmap'?"),
+    ('play', 'altrnating', "did you mean 'alternating'?"),
+    ('adjust.consensus', -1.0, 'out of range; expected >= 0'),
     ('accumulate', 7, 'not a multiple of accumulate=7'),
   ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.optim import OPTIMIZERS, OptimizerError, learning_rate, make_optimizer
+from jaxgan.optim import OPTIMIZERS, OptimizerError, learning_rate, lookahead, make_optimizer
 
 
 def rates(steps, **options):
@@ -97,6 +97,39 @@ def test_clipping_of_weights_is_the_last_thing():
   )
 
 
+def test_optimistic_updates_take_the_change_of_the_last_one_once_more():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'optimistic': 0.5}
+  np.testing.assert_allclose(after(spec, [[2.0]]), [-2.0])  # nothing came before
+  np.testing.assert_allclose(after(spec, [[2.0], [3.0]]), [-2.0 - (3 + 0.5 * (3 - 2))])
+  adam = {'learning_rate': 0.1, 'b1': 0.0}  # of the optimiser's updates, not of the gradients
+  first, second = after(adam, [[2.0]]), after(adam, [[2.0], [3.0]]) - after(adam, [[2.0]])
+  found = after({**adam, 'optimistic': 1.0}, [[2.0], [3.0]])
+  np.testing.assert_allclose(found, first + second + (second - first), rtol=1e-5)
+
+
+def test_lookahead_goes_back_part_of_the_way_every_few_updates():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'lookahead': {'steps': 3, 'alpha': 0.25}}
+  gradient = [[-1.0]]
+  ways = [after(spec, gradient * n)[0] for n in range(1, 8)]
+  np.testing.assert_allclose(ways, [1, 2, 0.75, 1.75, 2.75, 1.5, 2.5])
+
+
+def test_lookahead_wraps_all_but_the_clipping_of_weights():
+  spec = {'name': 'sgd', 'learning_rate': 1.0, 'momentum': 0.5, 'clip': 1.0, 'optimistic': 1.0}
+  wrapped = {**spec, 'lookahead': {'steps': 2}, 'clip_weights': 0.9}
+  gradients = [[3.0, 4.0], [0.3, -0.4]]
+  plain = after(spec, gradients)
+  np.testing.assert_allclose(after(wrapped, gradients), jnp.clip(0.5 * plain, -0.9, 0.9), rtol=1e-6)
+  first = after(wrapped, gradients[:1])
+  np.testing.assert_allclose(first, jnp.clip(after(spec, gradients[:1]), -0.9, 0.9), rtol=1e-6)
+
+
+def test_lookahead_needs_the_parameters():
+  tx = lookahead(optax.sgd(1.0), 2)
+  with pytest.raises(OptimizerError, match='lookahead got no parameters'):
+    tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
+
+
 def test_clipping_of_weights_needs_them():
   tx = make_optimizer({'learning_rate': 1.0, 'clip_weights': 1.0})
   with pytest.raises(OptimizerError, match='clip_weights got no parameters'):
@@ -139,6 +172,12 @@ def test_every_optimiser_goes_downhill(name):
     ({'learning_rate': float('nan')}, 'learning_rate=nan; expected 0 or more'),
     ({'learning_rate': 1.0, 'clip': -1.0}, 'clip=-1.0; expected 0 or more'),
     ({'learning_rate': 1.0, 'clip_weights': -0.01}, 'clip_weights=-0.01; expected 0 or more'),
+    ({'learning_rate': 1.0, 'optimistic': -1.0}, 'optimistic=-1.0; expected 0 or more'),
+    ({'learning_rate': 1.0, 'lookahead': {'alpha': 1.0}}, 'expected a section: steps and alpha'),
+    ({'learning_rate': 1.0, 'lookahead': {'steps': 2, 'k': 1}}, 'expected a section: steps and'),
+    ({'learning_rate': 1.0, 'lookahead': 5}, 'lookahead=5; expected a section: steps and alpha'),
+    ({'learning_rate': 1.0, 'lookahead': {'steps': 0}}, 'steps=0, alpha=0.5; expected 1 or more'),
+    ({'learning_rate': 1.0, 'lookahead': {'steps': 2, 'alpha': 2}}, 'alpha=2; expected 1 or more'),
     ({'learning_rate': 1.0, 'warmup': -5}, 'warmup=-5; expected 0 or more'),
   ],
 )

@@ -153,6 +153,24 @@ def test_a_wrong_gradient_scale_would_be_seen(monkeypatch):
     assert apart(players_after('pmap on 2'), expected)[0] > MOVED
 
 
+@pytest.mark.parametrize('name', ['jit on 2', 'pmap on 2'])
+def test_game_optimisers_are_alike_on_every_layout(name, monkeypatch):
+  """What the losses make of gradients is made of the gradients of the whole batch."""
+  monkeypatch.setattr(models, 'make', lambda *a, **k: tiny.game(loss='non_saturating'))
+  config = tiny_config(batch_size=4)
+  config.play = 'extragradient'
+  config.adjust.update(consensus=0.5, symplectic=0.5)
+  it = problem.make_problem(config, tiny.dataset())
+
+  def players_after(name):
+    layout = layout_of(name)
+    step = layout.compile(train_step.several_steps(it.step))
+    state = layout.place(it.init(jax.random.key(0)))
+    return layout.logical(advance(it, layout, step, state, 0, STEPS)[0]).players
+
+  assert apart(players_after(name), players_after('jit on 1'))[0] < 1e-6
+
+
 def test_fsdp_spreads_parameters_averages_and_optimiser_state():
   _, _, state, _ = trained('fsdp on 2')
   parts = {'params': state.players, 'ema': state.ema, 'momentum': state.opt_state}

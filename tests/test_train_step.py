@@ -140,3 +140,101 @@ def test_draws_depend_on_the_step_and_on_nothing_else():
   _, second = step(one, batch())
   _, repeated = step(one, batch())
   assert first['a/draw'] != second['a/draw'] and second['a/draw'] == repeated['a/draw']
+
+
+def chasing():
+  """a minimises (a - b)^2 / 2, b minimises (b + a)^2 / 2; b counts its updates; a (0) before b (1)."""
+
+  def init(key, batch):
+    return {
+      'a': {'params': jnp.zeros(())},
+      'b': {'params': jnp.ones(()), 'seen': {'count': jnp.zeros(())}},
+    }
+
+  def loss_a(params, players, batch, key, step):
+    return (params - players['b']['params']) ** 2 / 2, Aux({'count': players['b']['seen']['count']})
+
+  def loss_b(params, players, batch, key, step):
+    count = players['b']['seen']['count'] + 1
+    return (params + players['a']['params']) ** 2 / 2, Aux({}, {'b': {'seen': {'count': count}}})
+
+  return Game(init, {'a': loss_a, 'b': loss_b}, {})
+
+
+FIELD = np.array([[1.0, -1.0], [1.0, 1.0]])  # of `chasing`, in (a, b)
+
+
+def numbers(state):
+  return np.array([state.players[name]['params'] for name in ('a', 'b')])
+
+
+@pytest.mark.parametrize('accumulate', [1, 2])
+def test_simultaneous_players_answer_what_the_others_were(accumulate):
+  game = chasing()
+  state, txs = start(game)
+  step = train_step.make_train_step(game, txs, play='simultaneous', accumulate=accumulate)
+  new, _ = step(state, batch())
+  np.testing.assert_allclose(numbers(new), [0, 1] - 0.1 * FIELD @ [0, 1], rtol=1e-6)
+  turned = game._replace(losses=dict(reversed(game.losses.items())))
+  other, metrics = train_step.make_train_step(turned, txs, play='simultaneous')(state, batch())
+  np.testing.assert_array_equal(numbers(new), numbers(other))  # the order does not matter
+  assert metrics['a/count'] == 0  # nor do the other's statistics move before its turn is over
+
+
+def test_simultaneous_players_see_their_own_earlier_updates():
+  game = chasing()
+  state, txs = start(game)
+  step = train_step.make_train_step(game, txs, updates={'b': 2}, play='simultaneous')
+  new, _ = step(state, batch())
+  np.testing.assert_allclose(numbers(new), [0.1, 0.9 * 0.9], rtol=1e-6)  # b still sees a = 0
+  assert new.players['b']['seen']['count'] == 2
+
+
+def test_extragradient_goes_from_the_start_along_the_field_at_the_half_point():
+  game = chasing()
+  state, txs = start(game)
+  new, _ = train_step.make_train_step(game, txs, play='extragradient')(state, batch())
+  half = [0, 1] - 0.1 * FIELD @ [0, 1]
+  np.testing.assert_allclose(numbers(new), [0, 1] - 0.1 * FIELD @ half, rtol=1e-6)
+  assert new.step == 1 and new.players['b']['seen']['count'] == 2
+
+
+def test_extragradient_moves_the_moments_in_both_rounds():
+  game = chasing()
+  txs = {name: optax.adam(0.1) for name in game.losses}
+  state = TrainState.create(jax.random.key(0), game.init(None, None), txs)
+  new, _ = train_step.make_train_step(game, txs, play='extragradient')(state, batch())
+  by_hand, opt = np.array([0.0, 1.0]), txs['a'].init(jnp.zeros(2))
+  first, opt = txs['a'].update(jnp.asarray(FIELD @ by_hand), opt)
+  second, opt = txs['a'].update(jnp.asarray(FIELD @ (by_hand + first)), opt)
+  np.testing.assert_allclose(numbers(new), by_hand + second, rtol=1e-6)
+  assert new.opt_state['a'][0].count == 2
+
+
+def test_draws_of_both_rounds_are_the_same():
+  def loss(params, players, batch, key, step):
+    return params * jax.random.normal(key), Aux()
+
+  game = Game(lambda k, b: {'a': {'params': jnp.zeros(())}}, {'a': loss}, {})
+  state, txs = start(game)
+  one, _ = train_step.make_train_step(game, txs)(state, batch())
+  both, _ = train_step.make_train_step(game, txs, play='extragradient')(state, batch())
+  assert one.players['a']['params'] == both.players['a']['params']  # the gradient is constant
+
+
+def test_what_goes_wrong_at_the_half_point_is_named():
+  game = Game(
+    lambda k, b: {'a': {'params': jnp.zeros(())}}, {'a': lambda p, *_: (jnp.sqrt(1 + p), Aux())}, {}
+  )
+  state, txs = start(game, rate=4.0)  # to -2, where the loss is no number
+  _, metrics = train_step.make_train_step(game, txs, play='extragradient')(state, batch())
+  assert train_step.name_nonfinite(metrics['nonfinite'], ['a']).startswith('loss of the a')
+
+
+def test_orders_of_play_that_cannot_be():
+  game = chasing()
+  _, txs = start(game)
+  with pytest.raises(ValueError, match="play='both'; expected one of alternating, simult"):
+    train_step.make_train_step(game, txs, play='both')
+  with pytest.raises(ValueError, match='expected 1 of each player'):
+    train_step.make_train_step(game, txs, play='extragradient', updates={'a': 2})

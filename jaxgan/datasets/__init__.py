@@ -1,8 +1,9 @@
 """Data sets behind one interface: arrays in memory or streamed pictures, in a reproducible order.
 
 The file name is the registry: `load('embedded', 'pixel_faces')` calls `load` of
-`jaxgan/datasets/embedded.py`, `load('tfds', 'cifar10')` that of `tfds.py`, and
-`load('folder', data_dir='pictures')` that of `folder.py`.
+`jaxgan/datasets/embedded.py`, `load('tfds', 'cifar10')` that of `tfds.py`, `load('folder',
+data_dir='pictures')` that of `folder.py`, `load('points', 'ring8')` that of `points.py`, and
+`load('stacked', 'mnist')` that of `stacked.py`.
 """
 
 import importlib
@@ -39,7 +40,7 @@ def load(
   """Loads a data set.
 
   Args:
-    source: the kind, a file name of this package: 'embedded', 'tfds' or 'folder'.
+    source: the kind, a file name of this package: 'embedded', 'tfds', 'folder', 'points' or 'stacked'.
     name: which one of the kind, such as 'pixel_faces' or 'cifar10'; folders need none.
     split: part of the set in the notation of tensorflow-datasets: 'train', 'train[:90%]', 'test'.
     label: the column that is the class; '' = the set's own choice, 'none' = no classes.
@@ -52,7 +53,7 @@ def load(
     channels: 1 for grey, 3 for RGB; 0 = as they come.
 
   Returns:
-    A Dataset of uint8 pictures.
+    A Dataset of uint8 pictures, or of float32 points.
 
   Raises:
     DataError: one line that says what was given, what was expected and what to do.

@@ -16,7 +16,7 @@ class DataError(UserError):
 
 
 class Dataset(NamedTuple):
-  """A set of pictures that can be read in any order.
+  """A set of pictures, or points, that can be read in any order.
 
   Attributes:
     name: for banners and file names.
@@ -24,11 +24,13 @@ class Dataset(NamedTuple):
     image_shape: (height, width, channels) of every picture.
     class_names: one name per class; () when there are no labels.
     fetch: int64 indices [B] -> {'image': uint8 [B, H, W, C], 'label': int32 [B]}; paired sets
-      add 'target', shaped like 'image'. Labels are zeros when there are no classes. May be
-      called from several threads at once.
+      add 'target', shaped like 'image'. Labels are zeros when there are no classes. Points are
+      float32 images in [-1, 1] of one pixel. May be called from several threads at once.
     arrays: the whole set by column, `image` and `label` first, then what else is known
-      (attributes, captions); None when the set is streamed.
+      (attributes, captions, modes); without `image` where pictures are put together when fetched;
+      None when the set is streamed.
     notice: one line: source and licence.
+    grey: of stacked sets, the set whose pictures are the channels of theirs.
   """
 
   name: str
@@ -38,6 +40,12 @@ class Dataset(NamedTuple):
   fetch: Callable[[np.ndarray], dict[str, np.ndarray]]
   arrays: Mapping[str, np.ndarray] | None
   notice: str
+  grey: 'Dataset | None' = None
+
+  @property
+  def pictures(self) -> bool:
+    """Whether the examples can be looked at: grey or RGB."""
+    return self.image_shape[-1] in (1, 3)
 
 
 def from_arrays(
@@ -47,7 +55,7 @@ def from_arrays(
 
   Args:
     name: the set's name.
-    arrays: columns of one length; 'image' uint8 [N, H, W, C] and 'label' [N] are needed.
+    arrays: columns of one length; 'image' [N, H, W, C] and 'label' [N] are needed.
     class_names: a name for every label that occurs, () for none.
     notice: source and licence.
 

@@ -66,7 +66,7 @@ def preprocess(
   """Normalises pictures inside the step: x / 127.5 - 1, then a random mirror image.
 
   Args:
-    batch: uint8 arrays [B, H, W, C] are pictures; other arrays are passed through.
+    batch: uint8 arrays [B, H, W, C] are pictures; other arrays, as points, are passed through.
     key: PRNG key of the coins, the same on every replica.
     flip: mirror every example left to right with probability 1/2; pictures of one example
       (image and target) share a coin.

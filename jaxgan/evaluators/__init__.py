@@ -25,7 +25,16 @@ Evaluate = Callable[[int, Any, bool], dict[str, float]]
 
 
 class Run(NamedTuple):
-  """What an evaluator may look at: the game, the reference data, where to write, the run's seed."""
+  """What an evaluator may look at.
+
+  Attributes:
+    game, dataset: what is trained, and on what.
+    workdir, writer: where to write.
+    seed: the run's.
+    cache_dir: where classifiers and statistics are kept.
+    total_steps: of the run; 0 where nobody knows.
+    part: split -> the same data set's other part, as data.split names it.
+  """
 
   game: Game
   dataset: Dataset
@@ -33,6 +42,8 @@ class Run(NamedTuple):
   writer: Any
   seed: int = 0
   cache_dir: str = ''
+  total_steps: int = 0
+  part: Callable[[str], Dataset] | None = None
 
 
 def names() -> list[str]:

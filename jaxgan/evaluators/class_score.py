@@ -118,13 +118,15 @@ def make(
       in the names of their scores, as class_accuracy@0.6.
 
   Raises:
-    NotApplicable: the data have fewer than two classes.
+    NotApplicable: the data have fewer than two classes, or are no pictures.
     ValueError: the game cannot sample, or samples do not exceed k.
   """
   if 'sample' not in run.game.predict:
     raise ValueError(f'this game can {", ".join(run.game.predict)} but not sample; leave it out')
   if len(run.dataset.class_names) < 2:
     raise NotApplicable(f'{run.dataset.name} has fewer than two classes')
+  if not run.dataset.pictures:
+    raise NotApplicable(f'{run.dataset.name} has no pictures; the evaluator modes judges points')
   score = ClassScore(run.dataset, samples, k, run.cache_dir, run.seed)
   predict = run.game.predict
 

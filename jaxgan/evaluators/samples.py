@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import plots
-from jaxgan.evaluators import Evaluate, Run
+from jaxgan.evaluators import Evaluate, NotApplicable, Run
 from jaxgan.games import Game
 
 MOST_ROWS = 12
@@ -121,8 +121,11 @@ def make(
     convention: of the truncation sheet, see `jaxgan.nn.latents.truncated_normal`.
 
   Raises:
+    NotApplicable: the data are no pictures.
     ValueError: the game cannot sample.
   """
+  if not run.dataset.pictures:
+    raise NotApplicable(f'{run.dataset.name} has no pictures; the evaluator modes shows points')
   if not {'sample', 'latent'} <= set(run.game.predict):
     raise ValueError(
       f'this game can {", ".join(run.game.predict)} but not sample; leave the evaluator out'

@@ -227,7 +227,7 @@ def adversarial(
       real_mean=means[0],
       fake_mean=means[1],
       z=z,
-      generate=lambda z: jax.lax.stop_gradient(pack(generate(z)[0], packing)),
+      generate=lambda z: pack(generate(z)[0], packing),
       key=jax.random.fold_in(key, 5),
     )
     for name, view in views.items():
@@ -243,9 +243,9 @@ def adversarial(
     generate = made_by(players['generator'], label, key)
     live = {**players['discriminator'], 'params': params}
     z, _ = chosen(jax.lax.stop_gradient(live), lambda z: generate(z)[0], z, label, key)
-    z = jax.lax.stop_gradient(z)
-    fake = jax.lax.stop_gradient(generate(z)[0])
-    return discriminate(params, players, batch, z, fake, label, key, step)
+    z = jax.lax.stop_gradient(z)  # where latents have moved to counts as given
+    # the fakes do not: games.adjusting asks how this loss changes with the generator
+    return discriminate(params, players, batch, z, generate(z)[0], label, key, step)
 
   def generator_loss(params, players, batch, key, step):
     check_packing(packing, batch)

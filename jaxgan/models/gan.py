@@ -26,7 +26,7 @@ from jaxgan.nn.spectral_norm import SNDense
 
 
 class Generator(nn.Module):
-  """z [B, dim_z] -> images [B, H, W, image_channels] in [-1, 1]; takes no notice of labels.
+  """z [B, dim_z] -> images [B, H, W, image_channels]; takes no notice of labels.
 
   Attributes:
     resolution: any size.
@@ -35,6 +35,7 @@ class Generator(nn.Module):
     hidden: units of a layer.
     layers: hidden layers.
     slope: of the leaky ReLU for negative values; 0 is ReLU.
+    output: 'tanh' keeps images in [-1, 1]; 'linear' does not, for points.
     spectral: spectral normalisation of all layers (not in the paper).
     kernel_init: name of the kernel initialiser.
     dtype: dtype of the computation; parameters and images are float32.
@@ -46,6 +47,7 @@ class Generator(nn.Module):
   hidden: int = 512
   layers: int = 3
   slope: float = 0.0
+  output: str = 'tanh'
   spectral: bool = False
   kernel_init: str = 'glorot'
   dtype: Any = jnp.float32
@@ -54,6 +56,8 @@ class Generator(nn.Module):
   def __call__(self, z: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
     if z.shape[-1] != self.dim_z:
       raise ValueError(f'z has shape {z.shape}; expected [batch, dim_z={self.dim_z}]')
+    if self.output not in ('tanh', 'linear'):
+      raise ValueError(f'output={self.output!r}; expected tanh or linear')
     options = {'spectral': self.spectral, 'kernel_init': self.kernel_init, 'dtype': self.dtype}
     x = z
     for i in range(self.layers):
@@ -61,7 +65,8 @@ class Generator(nn.Module):
       x = nn.leaky_relu(x, self.slope)
     shape = (self.resolution, self.resolution, self.image_channels)
     x = SNDense(features=math.prod(shape), **options, name='images')(x, train)
-    return jnp.tanh(widen(x)).reshape(-1, *shape)
+    x = widen(x).reshape(-1, *shape)
+    return jnp.tanh(x) if self.output == 'tanh' else x
 
 
 class Discriminator(nn.Module):

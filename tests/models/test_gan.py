@@ -76,3 +76,14 @@ def test_spectral_layers_if_asked():
 def test_a_wrong_latent_is_told():
   with pytest.raises(ValueError, match=r'z has shape \(2, 3\); expected \[batch, dim_z=100\]'):
     Generator().init(KEY, jnp.zeros((2, 3)), Y)
+
+
+def test_a_linear_output_is_what_the_tanh_squashes():
+  z = 9 * jax.random.normal(KEY, (2, 4))
+  made = [Generator(resolution=1, image_channels=2, dim_z=4, output=o) for o in ('linear', 'tanh')]
+  variables = made[0].init(KEY, z, Y)
+  linear, squashed = (module.apply(variables, z, Y) for module in made)
+  assert linear.shape == (2, 1, 1, 2) and np.abs(linear).max() > 1
+  np.testing.assert_allclose(np.tanh(linear), squashed, atol=1e-6)
+  with pytest.raises(ValueError, match='expected tanh or linear'):
+    made[0].clone(output='relu').init(KEY, z, Y)

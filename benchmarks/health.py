@@ -1,0 +1,99 @@
+"""How often the health of a run is judged rightly: planted failures and healthy runs, over seeds.
+
+  python -m benchmarks.health --seeds=5
+
+Each row trains the perceptron on a mixture in the plane (`configs/mixture.py`) in a way that fails, or not,
+and says the verdict of the last look of each seed.
+"""
+
+import collections
+import tempfile
+from pathlib import Path
+
+from absl import app, flags
+
+from jaxgan import config as configs
+from jaxgan import health, train
+
+SEEDS = flags.DEFINE_integer('seeds', 5, 'runs of each row', 1)
+ONLY = flags.DEFINE_list('only', None, 'rows, by their number')
+CONSTANT = {f'optimizer.{player}.schedule': 'constant' for player in ('generator', 'discriminator')}
+R1 = {'game.discriminator_penalties': {'r1': {'gamma': 0.1}}}
+RELATIVISTIC = {
+  'game.loss': 'relativistic',
+  'game.discriminator_penalties': {'r1': {'gamma': 0.1}, 'r2': {'gamma': 0.1}},
+}
+OVERFIT = {
+  'data.split': 'train[:100]',
+  'health.held_out': 'train[1000:3000]',
+  'updates.discriminator': 10,
+  'game.hidden': 512,
+}
+ROWS = (
+  ('healthy', 'R1', 'ring8', R1),
+  ('healthy', 'relativistic, R1 + R2', 'ring8', RELATIVISTIC),
+  ('healthy', 'R1', 'grid25', R1),
+  (
+    'generator collapsed',
+    'a latent of one bit',
+    'ring8',
+    {'game.latent': 'bernoulli', 'game.dim_z': 1, 'total_steps': 2000, **R1},
+  ),
+  (
+    'discriminator too strong',
+    'a generator that all but stands still, 5 discriminator steps',
+    'ring8',
+    {'updates.discriminator': 5, 'optimizer.generator.learning_rate': 1e-7, 'total_steps': 2000},
+  ),
+  ('discriminator overfitting', '100 points, 10 discriminator steps', 'ring8', OVERFIT),
+  (
+    'oscillating',
+    'Wasserstein loss without a Lipschitz critic',
+    'ring8',
+    {**CONSTANT, 'game.loss': 'wasserstein', 'total_steps': 2000},
+  ),
+  (
+    'diverged',
+    'Wasserstein loss, learning rates of 0.1',
+    'ring8',
+    {
+      'game.loss': 'wasserstein',
+      'optimizer.generator.learning_rate': 0.1,
+      'optimizer.discriminator.learning_rate': 0.1,
+      'total_steps': 1500,
+    },
+  ),
+)
+
+
+def verdict(variant: str, changes: dict, seed: int) -> health.Verdict:
+  """The last verdict of one run."""
+  config = configs.load(f'mixture:{variant}' if variant != 'ring8' else 'mixture')
+  with config.unlocked():
+    for path, value in {**changes, 'seed': seed}.items():
+      *sections, key = path.split('.')
+      section = config
+      for name in sections:
+        section = section[name]
+      section[key] = value
+    config.evaluators, config.health.every = {}, 100
+    config.checkpoint.every = config.total_steps
+  with tempfile.TemporaryDirectory() as folder:
+    train.train(config, folder)
+    return health.of(health.read(Path(folder) / 'health.json')[-1])
+
+
+def main(argv: list[str]) -> None:
+  """Prints a Markdown table."""
+  del argv
+  print('| planted | run | recognised | verdicts |\n|---|---|---|---|')
+  for number, (state, way, variant, changes) in enumerate(ROWS):
+    if ONLY.value and str(number) not in ONLY.value:
+      continue
+    found = collections.Counter(verdict(variant, changes, s).state for s in range(SEEDS.value))
+    seen = ', '.join(f'{name} {count}' for name, count in found.most_common())
+    print(f'| {state} | {variant}: {way} | {found[state]} of {SEEDS.value} | {seen} |', flush=True)
+
+
+if __name__ == '__main__':
+  app.run(main)

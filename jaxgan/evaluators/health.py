@@ -1,0 +1,151 @@
+"""The health of a run: cheap measurements at every look, a verdict in words, and what to try.
+
+A look samples 256 pictures, asks the discriminator about them and about as many real ones, and reads
+the parameters. It never takes more than a share of the run's time: a look that would is left out.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import datasets, health, plots, progress
+from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.evaluators.spectra import singular_values
+
+MOST_PARAMETERS = 2**24  # of a player whose way is followed
+
+
+def flat(params: Any) -> np.ndarray:
+  """All parameters of a player as one vector."""
+  return np.concatenate([np.ravel(x) for x in jax.tree.leaves(jax.device_get(params))])
+
+
+class Looks:
+  """Measures players, and remembers what the next look compares them with.
+
+  Args:
+    run: its game must have predict 'latent', 'sample' and 'score'.
+    samples: pictures of each kind.
+    held_out: part of the data that training does not see, as in data.split; '' = none.
+
+  Raises:
+    NotApplicable: the game has other players.
+  """
+
+  def __init__(self, run: Run, samples: int = 256, held_out: str = ''):
+    if not {'latent', 'sample', 'score'} <= set(run.game.predict):
+      raise NotApplicable('the game has no samples that a discriminator scores')
+    rng = np.random.default_rng(run.seed)
+    draw = lambda data: datasets.preprocess(
+      data.fetch(np.sort(rng.choice(data.size, samples, data.size < samples))), jax.random.key(0)
+    )
+    self.real, self.key = draw(run.dataset), jax.random.key(run.seed)
+    self.held_out = draw(run.part(held_out)) if held_out and run.part else None
+    columns = run.dataset.arrays or {}
+    known = {'mean', 'std'} <= set(columns)  # of a mixture
+    self.means = np.unique(columns['mean'], axis=0) if known else None
+    self.before: np.ndarray | None = None
+    self.ways: dict[str, list[np.ndarray]] = {}
+    predict, n = run.game.predict, samples
+
+    @jax.jit
+    def sample(players, label):
+      z = predict['latent'](players, self.key, n=n)
+      return predict['sample'](players, self.key, label=label, z=z)
+
+    self.sample = sample
+    self.score = jax.jit(
+      lambda players, image, label: predict['score'](players, self.key, image=image, label=label)
+    )
+
+  def __call__(self, players: Mapping[str, Any]) -> dict[str, float]:
+    """One look: the numbers that `jaxgan.health.verdict` reads, and the critic's spectra."""
+    label = self.real['label']
+    fake = np.asarray(self.sample(players, label))
+    logits = {'fake': self.score(players, fake, label)}
+    logits['real'] = self.score(players, self.real['image'], label)
+    if self.held_out is not None:
+      logits['held_out'] = self.score(players, self.held_out['image'], self.held_out['label'])
+    found = {name: np.asarray(x, np.float64) for name, x in logits.items()}
+    everything = np.concatenate(list(found.values()))
+    finite = bool(np.isfinite(fake).all() and np.isfinite(everything).all())
+    row = {'finite': float(finite), 'logit': float(np.abs(everything).mean())}
+    if not finite:
+      return row
+    real = np.asarray(self.real['image'])
+    row['separation'] = health.separation(found['real'], found['fake'])
+    row['real_accuracy'] = float(np.mean(found['real'] > 0))
+    row['fake_accuracy'] = float(np.mean(found['fake'] < 0))
+    row['diversity'], row['duplicates'] = health.diversity(fake, real)
+    if self.means is not None:
+      nearest = np.linalg.norm(fake[:, 0, 0, None] - self.means, axis=-1).argmin(1)
+      share = np.bincount(nearest, minlength=len(self.means)) / len(nearest)
+      row['modes'] = float(np.sum(4 * len(share) * share > 1))  # a quarter of its part, at least
+      row['modes_known'] = float(len(share))
+    if self.before is not None:
+      row['movement'] = health.movement(fake, self.before, real)
+    self.before = fake
+    if self.held_out is not None:
+      row['overfitting'] = health.overfitting(found['real'], found['held_out'], found['fake'])
+    for name, variables in players.items():
+      params = variables['params']
+      if sum(x.size for x in jax.tree.leaves(params)) <= MOST_PARAMETERS:
+        ways = self.ways.setdefault(name, [])
+        ways.append(flat(params))
+        del ways[:-3]
+        if len(ways) == 3:
+          row[f'{name}_turn'] = health.turn(ways)
+    row['turn'] = row.get('generator_turn', 0.0)
+    spectra = dict(singular_values(players['discriminator']['params']))
+    row['sigma_max'] = max((float(s[0]) for s in spectra.values()), default=0.0)
+    row['stable_rank'] = min(
+      (float(np.sum(s**2) / s[0] ** 2) for s in spectra.values() if s[0]), default=0.0
+    )
+    return row
+
+
+def make(
+  run: Run, samples: int = 256, held_out: str = '', share: float = 0.02, quiet: bool = False
+) -> Evaluate:
+  """Measures, judges and says so when the verdict changes; writes health.json and `health/...` scalars.
+
+  Args:
+    run: its game must have predict 'latent', 'sample' and 'score'.
+    samples: pictures of each kind at a look.
+    held_out: part of the data that training does not see, such as train[90%:] beside
+      data.split=train[:90%], or test; '' = overfitting is not judged.
+    share: of the run's time that looks may take; looks beyond it are left out, but for the last.
+    quiet: say nothing on the terminal.
+
+  Raises:
+    NotApplicable: the game has no samples that a discriminator scores.
+  """
+  look = Looks(run, samples, held_out)
+  file = run.workdir / 'health.json'
+  history: list[dict[str, Any]] = health.read(file)
+  began, told = time.monotonic(), ['']
+  taken: list[float] = []  # seconds of each look
+
+  def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
+    now = time.monotonic()
+    cost = sum(taken[1:]) + taken[-1] if len(taken) > 1 else 0.0  # the first one compiles
+    if cost > share * (now - began) and not final:
+      return {}
+    history[:] = [row for row in history if row['step'] < step]  # a resumed run looks again
+    row = look(players) | {'progress': step / run.total_steps if run.total_steps else 1.0}
+    said = health.verdict([*history, row])
+    history.append({'step': step, **row, **said._asdict()})
+    if not quiet and (final or said.state not in (told[0], health.STATES[0])):
+      progress.say(f'  health at step {step:,}: {said}')
+      told[0] = said.state
+    run.writer.write_texts(step, {'health': str(said)})
+    plots.atomically(file, lambda f: f.write((json.dumps(history, indent=1) + '\n').encode()))
+    taken.append(time.monotonic() - now)
+    run.writer.write_scalars(step, {f'health/{name}': value for name, value in row.items()})
+    return {}  # signs, and no scores
+
+  return evaluate
