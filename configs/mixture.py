@@ -56,7 +56,6 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.update(loss='non_saturating', output='linear', dim_z=16, hidden=128, layers=2)
   config.game.update(packing=1, discriminator_penalties={})
   config.game.unroll = {'steps': 0, 'learning_rate': 1e-3, 'name': 'adam', 'b1': 0.5}
-  config.game.unroll.eps_root = 1e-8  # or the gradient through a unit that is off is not finite
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.5}
     config.optimizer[player].schedule = 'linear'  # ever smaller steps, to settle on narrow modes
