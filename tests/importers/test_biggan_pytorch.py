@@ -80,6 +80,11 @@ def test_training_arguments_and_those_of_the_other_network_change_nothing():
   same(one[1], two[1])
 
 
+def test_the_last_norm_takes_no_notice_of_bn_eps_as_in_the_reference():
+  module, _ = biggan_pytorch.generator(state('G'), **ARGS, BN_eps=1e-3)
+  assert (module.bn_eps, module.output_bn_eps) == (1e-3, 1e-5)
+
+
 def test_dim_z_is_rounded_down_as_in_the_reference():
   module, _ = biggan_pytorch.generator(state('G'), **{**ARGS, 'dim_z': 27})
   assert module.dim_z == 24
