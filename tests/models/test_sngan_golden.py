@@ -7,7 +7,6 @@ beforehand and everything but the iteration is compared.
 """
 
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +14,9 @@ import numpy as np
 import pytest
 
 from jaxgan.models.sngan import Discriminator, Generator
+from tests import recorded
+from tests.recorded import nchw, nhwc
 
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'studiogan'
 SHARED = {'resolution': 32, 'bn_eps': 1e-4}
 CODES = {'info_discrete': 2, 'info_categories': 3, 'info_continuous': 2}
 CLASSES = {'num_classes': 4}
@@ -74,15 +74,6 @@ HEADS = {
 
 # Unoptimised programs, which the other tests use, sum naively and lose a digit.
 jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 3})
-
-
-def images(x):
-  """NCHW to NHWC."""
-  return np.transpose(x, (0, 2, 3, 1))
-
-
-def close(ours, theirs, atol=1e-5):
-  np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=atol)
 
 
 def path_of(name, blocks, first, contrastive):
@@ -147,45 +138,48 @@ class Case:
   """One recorded case: networks, and the reference's arrays in our layout."""
 
   def __init__(self, name):
-    self.numbers = dict(np.load(GOLDEN / f'{name}.npz'))
+    self.numbers = recorded.read(f'studiogan/{name}')
     both, of_generator, of_discriminator = CASES[name]
     options = {**SHARED, **both}
     self.generator = Generator(channels=4, dim_z=16, **{**options, **of_generator})
-    recorded = {'shortcut': 'activated', **of_discriminator}
-    self.discriminator = Discriminator(channels=6, **{**options, **recorded})
+    theirs = {'shortcut': 'activated', **of_discriminator}
+    self.discriminator = Discriminator(channels=6, **{**options, **theirs})
     self.contrastive = self.discriminator.head == 'contrastive'
     self.labels = jnp.asarray(self.numbers['in/y'])
 
-  def leaves(self, group):
-    """Our path -> array of a group of theirs, such as 'G0'."""
-    part = {k.removeprefix(f'{group}/'): v for k, v in self.numbers.items() if k.startswith(group)}
-    blocks, which = {}, f'{group[-1] if group.startswith("grad") else group[0]}0'
-    known = {k.split('.')[1] for k in self.numbers if k.startswith(f'{which}/blocks')}
+  def leaves(self, which, part):
+    """Our path -> array in our layout, of arrays of theirs that belong to 'G' or 'D'."""
+    blocks = {}
+    known = {k.split('.')[1] for k in self.numbers if k.startswith(f'{which}0/blocks')}
     for i in sorted(known, key=int):
-      attention = f'{which}/blocks.{i}.0.sigma' in self.numbers
+      attention = f'{which}0/blocks.{i}.0.sigma' in self.numbers
       count = sum(name.startswith('block') for name in blocks.values())
       blocks[i] = f'attention_{count - 1}' if attention else f'block_{count}'
-    place = lambda name: path_of(name, blocks, which == 'D0', self.contrastive)
+    place = lambda name: path_of(name, blocks, which == 'D', self.contrastive)
     return {place(name): value_of(name, x) for name, x in part.items()}
 
   def variables(self, which):
     """The first state of 'G' or 'D'."""
-    leaves = self.leaves(f'{which}0')
+    leaves = self.leaves(which, recorded.part(self.numbers, f'{which}0/'))
     sv = {(*path[:-1], 'sv'): np.ones(1, np.float32) for path in leaves if path[0] == 'spectral'}
     return nested({**leaves, **sv})
 
   def check(self, tree, group, collection=None):
     """Whether a tree has the recorded leaves of a group; returns how many."""
+    theirs, gradient = recorded.part(self.numbers, f'{group}/'), group.startswith('grad')
+    which = group[-1] if gradient else group[0]
     ours = flat(tree if collection is None else {collection: tree})
-    theirs = self.leaves(group)
-    for path, x in theirs.items():
+    for name, x in theirs.items():
+      convert = lambda part: self.leaves(which, part)
+      ((path, _),) = convert({name: np.zeros(x.shape)}).items()
+      y = recorded.undo(convert, {name: x})({path: ours[path]})[name]
       if group == 'gradD' and self.normalised_away(path):
-        assert max(np.abs(ours[path]).max(), np.abs(x).max()) < 5e-5, path
+        assert max(np.abs(y).max(), np.abs(x).max()) < 5e-5, path
       else:
         # Gradients reach 3,000; their small entries are what is left of large terms, and even against
         # ours in float64 theirs (float32) are 2e-5 off. So 1e-5, or 1e-6 of the leaf's largest entry.
-        scale = np.abs(x).max() if group.startswith('grad') else 0
-        close(ours[path], x, atol=max(1e-5, 1e-6 * scale))
+        atol = max(1e-5, 1e-6 * np.abs(y).max()) if gradient else 1e-5
+        recorded.close(y, x, atol=atol, name=f'{group}/{name}')
     return len(theirs)
 
   def normalised_away(self, path):
@@ -198,9 +192,8 @@ class Case:
     theirs = {k.removeprefix(f'{group}/') for k in self.numbers if k.startswith(f'{group}/')}
     assert theirs == {HEADS[name] for name in output}
     for name, x in output.items():
-      close(
-        jnp.exp(x) if name == 'info_log_variance' else x, self.numbers[f'{group}/{HEADS[name]}']
-      )
+      x = jnp.exp(x) if name == 'info_log_variance' else x
+      recorded.close(x, self.numbers[f'{group}/{HEADS[name]}'], name=name)
 
   def loss(self, output):
     """What the recorded gradients are those of."""
@@ -238,11 +231,12 @@ def test_training(cases, name):
   @jit
   def step(g_params, d_params):
     def loss(g_params, d_params):
-      image, g1 = jnp.asarray(images(case.numbers['train/img'])), {}
       if with_generator:
         variables = {**gv, 'params': g_params}
         z = case.numbers['in/z']
         image, g1 = g.apply(variables, z, case.labels, train=True, mutable=STATE)
+      else:
+        image, g1 = jnp.asarray(nhwc(case.numbers['train/img'])), {}
       variables = {**dv, 'params': d_params}
       output, d1 = d.apply(variables, image, case.labels, train=True, mutable=STATE)
       return case.loss(output), (image, output, g1, d1)
@@ -250,9 +244,9 @@ def test_training(cases, name):
     return jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)(g_params, d_params)
 
   (loss, (image, output, g1, d1)), (g_gradient, d_gradient) = step(gv['params'], dv['params'])
-  close(image, images(case.numbers['train/img']))
+  recorded.close(nchw(image), case.numbers['train/img'])
   case.check_heads(output, 'train/fake')
-  close(loss, case.numbers['train/loss'])
+  recorded.close(loss, case.numbers['train/loss'])
   assert case.check(d_gradient, 'gradD', 'params') == len(jax.tree.leaves(dv['params']))
   assert case.check(d1, 'D1') >= 10
   if with_generator:
@@ -264,7 +258,7 @@ def test_training(cases, name):
 
   @jit
   def more(d1):
-    image, labels = images(case.numbers['in/real']), jnp.asarray(case.numbers['in/y_real'])
+    image, labels = nhwc(case.numbers['in/real']), jnp.asarray(case.numbers['in/y_real'])
     output, d2 = d.apply({**dv, **d1}, image, labels, train=True, mutable=STATE)
     gf, df = (plain(v, new) for v, new in ((gv, g1), (dv, d2)))
     image = g.clone(spectral=False).apply(gf, case.numbers['in/z'], case.labels)
@@ -272,7 +266,7 @@ def test_training(cases, name):
 
   real, image, fake = more(d1)
   case.check_heads(real, 'train/real')
-  close(image, images(case.numbers['eval/img']))
+  recorded.close(nchw(image), case.numbers['eval/img'])
   case.check_heads(fake, 'eval/fake')
 
 
