@@ -27,6 +27,7 @@ RATE = 'optimizer.generator.learning_rate'
 def base(model='gan', **changes):
   """A small config; SGD with momentum, so that equal gradients give equal parameters."""
   config = configs.base()
+  config.health.every = 0  # how often it looks is a matter of time
   config.model, config.total_steps, config.data.batch_size = model, STEPS, 4
   config.optimizer = {
     p: {'name': 'sgd', 'learning_rate': 0.05, 'momentum': 0.5}
