@@ -1,7 +1,7 @@
-"""Sixteen runs in one program beside the same sixteen one after the other, on a 2-D-sized game of perceptrons.
+"""Sixteen runs in one program beside the same sixteen one after the other, on a game in the plane.
 
   python -m benchmarks.many_runs
-  python -m benchmarks.many_runs --runs=64 --steps=5000 --hidden=128
+  python -m benchmarks.many_runs --hidden=32 --batch_size=64
 
 Each side is `jaxgan.train` as a user calls it. Printed are whole seconds, start and compilation counted in
 (the runs one after the other find their program in the cache after the first), and the steps per
@@ -18,35 +18,17 @@ from typing import Any
 import numpy as np
 
 from jaxgan import config as configs
-from jaxgan import datasets, train, writers
-from jaxgan.datasets.dataset import from_arrays
-
-
-def points(size: int = 10_000) -> datasets.Dataset:
-  """A ring of eight Gaussians as 'pictures' of one row and two pixels."""
-  rng = np.random.default_rng(0)
-  angle = 2 * np.pi * rng.integers(0, 8, size) / 8
-  xy = 0.7 * np.stack([np.cos(angle), np.sin(angle)], 1) + 0.03 * rng.standard_normal((size, 2))
-  image = np.clip(np.round((xy + 1) * 127.5), 0, 255).astype(np.uint8)
-  image = np.repeat(image.reshape(size, 1, 2, 1), 2, 1)  # the games take square pictures
-  return from_arrays('ring', {'image': image, 'label': np.zeros(size, np.int32)}, (), 'made up')
+from jaxgan import train, writers
 
 
 def make_config(given: Any, cache: str) -> Any:
-  """The game: R1, Adam, an average, as configs have them."""
-  config = configs.base()
-  config.model, config.total_steps, config.data.batch_size = 'gan', given.steps, given.batch_size
-  config.game = {
-    'loss': 'non_saturating',
-    'dim_z': 2,
-    'hidden': given.hidden,
-    'layers': 2,
-    'discriminator_penalties': {'r1': {'gamma': 1.0}},
-  }
-  for player in ('generator', 'discriminator'):
-    config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.5}
+  """The mixture of eight Gaussians of `configs/mixture.py` with R1, and no judges."""
+  config = configs.load('mixture')
+  config.game.discriminator_penalties = {'r1': {'gamma': 0.1}}
+  config.game.hidden, config.data.batch_size = given.hidden, given.batch_size
+  config.total_steps, config.steps_per_call = given.steps, 1
   config.log.every, config.checkpoint.every = max(given.steps // 10, 1), given.steps
-  config.steps_per_call, config.cache.dir = given.steps_per_call, cache
+  config.evaluators, config.health.every, config.cache.dir = {}, 0, cache
   return config
 
 
@@ -63,19 +45,18 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument('--runs', type=int, default=16)
   parser.add_argument('--steps', type=int, default=2000)
-  parser.add_argument('--batch_size', type=int, default=64)
-  parser.add_argument('--hidden', type=int, default=64)
-  parser.add_argument('--steps_per_call', type=int, default=1)
+  parser.add_argument('--batch_size', type=int, default=256)
+  parser.add_argument('--hidden', type=int, default=128)
   given = parser.parse_args(argv)
   with tempfile.TemporaryDirectory() as folder:  # of both sides: jax keeps to its first cache
-    config, data = make_config(given, f'{folder}/programs'), points()
+    config = make_config(given, f'{folder}/programs')
     began = time.perf_counter()
     config.runs.seeds = given.runs
-    train.train(config, f'{folder}/all', data)
+    train.train(config, f'{folder}/all')
     middle = time.perf_counter()
     config.runs.seeds = 1
     for config.seed in range(given.runs):
-      train.train(config, f'{folder}/{config.seed}', data)
+      train.train(config, f'{folder}/{config.seed}')
     sides = {'in one': middle - began, 'one after the other': time.perf_counter() - middle}
     together = given.runs * float(np.median([*rates(Path(folder) / 'all')]))
     alone = [rate for seed in range(given.runs) for rate in rates(Path(folder) / str(seed))]

@@ -187,6 +187,12 @@ class Runs(Session):
     }
     return row | ({'diverged_runs': float(len(diverged))} if diverged else {})
 
+  def asked(self) -> dict[str, dict[str, Any]]:
+    """As of one run; the looks at the health of all of them take together what those of one may."""
+    asked = super().asked()
+    asked['health'] |= {'share': self.config.health.share / self.sweep.size, 'quiet': True}
+    return asked
+
   def judges(self, writer: Any) -> list[tuple[int, evaluators.Evaluate]]:
     """The evaluators of the config, each of which calls its like of every run."""
     take = jax.jit(lambda players, run: jax.tree.map(lambda x: x[run], players))

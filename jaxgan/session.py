@@ -168,6 +168,10 @@ class Session:
     """(period in steps, evaluator) of every evaluator in the config."""
     return self.judges_of(self.problem.game, self.workdir, writer)
 
+  def asked(self) -> dict[str, dict[str, Any]]:
+    """The evaluators of the config with their options, among them the look at the run's health."""
+    return {'health': self.config.health.to_dict(), **self.config.evaluators.to_dict()}
+
   def judges_of(
     self, game: Game, folder: Path, writer: Any
   ) -> list[tuple[int, evaluators.Evaluate]]:
@@ -183,8 +187,7 @@ class Session:
       self.problem.part,
     )
     judges = []
-    asked = {'health': self.config.health.to_dict(), **self.config.evaluators.to_dict()}
-    for name, arguments in asked.items():
+    for name, arguments in self.asked().items():
       period = arguments.pop('every')
       try:
         if period:

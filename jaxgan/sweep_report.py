@@ -42,8 +42,9 @@ class Report:
     for run, scores in found.items():
       self.scores[run] |= scores
     means: dict[str, float] = {}
-    for name in next(iter(found.values()), {}):
-      means[name], means[f'{name}_std'] = spread([scores[name] for scores in found.values()])
+    for name in dict.fromkeys(name for scores in found.values() for name in scores):
+      values = [scores[name] for scores in found.values() if name in scores]
+      means[name], means[f'{name}_std'] = spread(values)
     return means
 
   def names(self) -> list[str]:

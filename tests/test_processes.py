@@ -30,6 +30,7 @@ def get_config(variant=''):
     player: {'name': 'sgd', 'learning_rate': 0.01} for player in ('generator', 'discriminator')
   }
   config.evaluators = {'samples': {'every': 100, 'columns': 2}}
+  config.health.every = 0
   config.total_steps, config.log.every, config.checkpoint.every = 4, 2, 4
   config.cache.dir = CACHE
   return config

@@ -16,6 +16,7 @@ COLOURS = np.array([[1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float32)
 
 class Data:
   class_names = NAMES
+  pictures = True
 
 
 class Writer:

@@ -79,7 +79,7 @@ def test_a_wrong_latent_is_told():
 
 
 def test_a_linear_output_is_what_the_tanh_squashes():
-  z = 9 * jax.random.normal(KEY, (2, 4))
+  z = 99 * jax.random.normal(KEY, (2, 4))
   made = [Generator(resolution=1, image_channels=2, dim_z=4, output=o) for o in ('linear', 'tanh')]
   variables = made[0].init(KEY, z, Y)
   linear, squashed = (module.apply(variables, z, Y) for module in made)
