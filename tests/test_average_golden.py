@@ -1,13 +1,12 @@
 """The moving average of weights against BigGAN's recorded ema object (decay 0.9, start 2)."""
 
-from pathlib import Path
-
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.train_step import Average, average
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parent / 'golden/biggan/losses_ema.npz'))
+NUMBERS = read('biggan/losses_ema')
 NAMES = ('weight', 'bias', 'buf')
 SPEC = Average(decay=0.9, start=2)
 

@@ -1,7 +1,5 @@
 """APA: recorded numbers, and what the discriminator is shown."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +7,9 @@ import pytest
 
 from jaxgan.augment import apa
 from jaxgan.augment.apa import deceive
+from tests import recorded
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_cr_apa.npz'))
+NUMBERS = recorded.read('studiogan/augment_diffaug_cr_apa')
 
 
 @pytest.mark.parametrize('p', [0.0, 0.5])

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +12,8 @@ from jaxgan import losses
 from jaxgan.losses.pairs import ABSOLUTE
 from tests.recorded import read
 
-GOLDEN = Path(__file__).parents[1] / 'golden'
-NUMBERS = dict(np.load(GOLDEN / 'biggan/losses_ema.npz'))
-STUDIOGAN = dict(np.load(GOLDEN / 'studiogan/losses.npz'))
+NUMBERS = read('biggan/losses_ema')
+STUDIOGAN = read('studiogan/losses')
 PATCHES = read('cyclegan/patchgan70_instance')
 
 

@@ -1,7 +1,5 @@
 """Class-conditional losses: recorded numbers, the printed equations in float64, and properties."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +7,9 @@ import pytest
 
 from jaxgan import losses
 from tests.losses import layouts
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses.npz'))
+NUMBERS = read('studiogan/losses')
 LABEL = NUMBERS['cls/label'].astype(np.int32)
 EMBEDDING, PROXY = NUMBERS['cls/embed'], NUMBERS['cls/proxy']
 LOGITS = NUMBERS['cls/logits']

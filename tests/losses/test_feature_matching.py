@@ -1,7 +1,5 @@
 """Feature matching: recorded numbers, and the paper's form by hand."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +8,9 @@ import pytest
 from jaxgan import losses
 from jaxgan.losses.feature_matching import FORMS
 from tests.losses import layouts
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/losses.npz'))
+NUMBERS = read('studiogan/losses')
 REAL, FAKE = NUMBERS['cls/embed'], NUMBERS['cls/proxy']
 
 

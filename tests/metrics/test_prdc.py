@@ -1,13 +1,11 @@
 """Precision, recall, density and coverage against recorded reference numbers and plain NumPy."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from jaxgan.metrics.prdc import prdc, radii
+from tests.recorded import read
 
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'fidelity' / 'prdc.npz'
 NAMES = ('precision', 'recall', 'density', 'coverage')
 
 
@@ -15,7 +13,7 @@ NAMES = ('precision', 'recall', 'density', 'coverage')
 @pytest.mark.parametrize('k', [1, 3, 5])
 @pytest.mark.parametrize('block', [7, 1024])
 def test_equals_the_reference(case, k, block):
-  golden = np.load(GOLDEN)
+  golden = read('fidelity/prdc')
   real, fake = golden[f'{case}/real'], golden[f'{case}/fake']
   got = prdc(real, fake, k, block)
   np.testing.assert_allclose([got[n] for n in NAMES], golden[f'{case}/k{k}'], rtol=1e-6, atol=1e-7)

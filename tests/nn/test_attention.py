@@ -1,14 +1,13 @@
 """Self-attention against BigGAN's recorded numbers, and its identity at the start."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.nn.attention import Attention
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/biggan/layers_bn_attention.npz'))
+NUMBERS = read('biggan/layers_bn_attention')
 PARTS = ('theta', 'phi', 'g', 'o')
 
 

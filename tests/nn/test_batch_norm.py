@@ -1,7 +1,5 @@
 """Batch normalisation: BigGAN's recorded numbers, standing statistics, and identities."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +7,9 @@ import pytest
 
 from jaxgan.nn import replicas
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm, standing_statistics
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/biggan/layers_bn_attention.npz'))
+NUMBERS = read('biggan/layers_bn_attention')
 
 
 def nhwc(x):

@@ -1,14 +1,13 @@
 """Latents: their distributions, and both conventions of the truncation trick against recorded quantiles."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
 
 from jaxgan.nn import latents, replicas
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/biggan/truncated_normal_scipy.npz'))
+NUMBERS = read('biggan/truncated_normal_scipy')
 DRAWS = 200_000
 
 

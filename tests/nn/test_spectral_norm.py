@@ -1,15 +1,14 @@
 """Spectral normalisation: BigGAN's recorded numbers, and what must hold whatever the numbers."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan.nn.spectral_norm import SNConv, SNDense, SNEmbed, power_iteration
+from tests.recorded import read
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/biggan/layers_sn_power_iteration.npz'))
+NUMBERS = read('biggan/layers_sn_power_iteration')
 
 
 @pytest.fixture(autouse=True)
