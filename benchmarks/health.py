@@ -71,11 +71,7 @@ def verdict(variant: str, changes: dict, seed: int) -> health.Verdict:
   config = configs.load(f'mixture:{variant}' if variant != 'ring8' else 'mixture')
   with config.unlocked():
     for path, value in {**changes, 'seed': seed}.items():
-      *sections, key = path.split('.')
-      section = config
-      for name in sections:
-        section = section[name]
-      section[key] = value
+      configs.place(config, path, value)
     config.evaluators, config.health.every = {}, 100
     config.checkpoint.every = config.total_steps
   with tempfile.TemporaryDirectory() as folder:

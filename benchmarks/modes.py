@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan import config as configs
-from jaxgan import main, train
+from jaxgan import train
 from jaxgan.errors import UserError
 
 PENALTY = 'game.discriminator_penalties'
@@ -61,10 +61,10 @@ def prepared(config: str, changes: dict[str, Any], seed: int, given: list[str]) 
   """The config of a run; `given` are words KEY=VALUE that hold for all of them."""
   made = configs.load(config)
   for key, value in {**changes, 'seed': seed}.items():
-    main.place(made, key, value)
+    configs.place(made, key, value)
   for word in given:
     key, _, value = word.partition('=')
-    main.place(made, key, main.literal(value))
+    configs.place(made, key, configs.literal(value))
   configs.validate(made)
   return made
 

@@ -7,12 +7,14 @@ Paper: Odena, Olah, Shlens 2016, "Conditional Image Synthesis with Auxiliary Cla
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured (2,048 samples, k = 5) |
+| pixel faces | 2 cores of an x86-64 server, 9 min 09 s for 1,800 steps, other work beside it | class accuracy 0.873, precision 0.555, recall 0.509 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
 --config.game.head=twin_auxiliary_classifier (TAC-GAN) and adc (ADC-GAN) are its two later forms.
-The classifier's weight is 0.1 on pixel faces: at 1, the paper's, the generator paints one face a class, all alike,
-which is what those forms were made against. cifar10 trains as the paper does on ImageNet (weight 1, batch 100,
+On pixel faces the discriminator learns the class from real pictures alone, with weight 0.2. With the paper's 1, fakes
+counted, the generator painted one face a class (81 % right, recall 0); with 0.1 and fakes counted it drew the class
+in signs of its own (40 % right). The background still goes with the class.
+cifar10 trains as the paper does on ImageNet (weight 1, batch 100,
 50,000 steps, Adam 2e-4 with beta1 0.5); on CIFAR-10 it chose among 27 settings. The networks are DCGAN's, of widths
 of our choice: kernels of 4x4 instead of the generator's 5x5, no dropout and no noise in the discriminator.
 """

@@ -7,10 +7,12 @@ Paper: Kang & Park 2020, "ContraGAN: Contrastive Learning for Conditional Image 
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 8 min 16 s for 1,500 steps, other work beside it | class accuracy 0.084, precision 0.643, recall 0.402 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
-The 2C loss sees the whole batch: large batches help. cifar10 has BigGAN's networks, as the authors' experiments;
+The 2C loss sees the whole batch: large batches help. On pixel faces every class becomes one hair shade, but shades and
+names are permuted: the loss contrasts fakes with each other, and only the one proxy of its class tells a fake which
+group is its own. With weight 1 the generator painted one face a class. cifar10 has BigGAN's networks, as the authors' experiments;
 their first release stopped at 80,000 steps and averaged from step 20,000.
 """
 

@@ -35,9 +35,9 @@ deviations, the share of such samples, KL of the histogram of nearest modes agai
 Unrolled GAN is not in the table: a single seed came to 6 modes of the ring, and costs ten times as much.
 
 Times are without the picture, on an x86-64 server with other work beside it, and differ for that reason more than
-for the method's; with the picture the default took 63 s there. `python -m benchmarks.modes --table=ring8` makes the table. Whether the plain GAN collapses hangs on the
-learning rate: with a constant one a run stayed on one mode (--config.optimizer.generator.schedule=constant, and the
-discriminator's).
+for the method's; with the picture the default took 63 s there. `python -m benchmarks.modes --table=ring8` makes the
+table. Whether the plain GAN collapses hangs on the learning rate: with a constant one a run stayed on one mode
+(--config.optimizer.generator.schedule=constant, and the discriminator's).
 """
 
 from ml_collections import ConfigDict
@@ -56,7 +56,6 @@ def get_config(variant: str = '') -> ConfigDict:
   config.game.update(loss='non_saturating', output='linear', dim_z=16, hidden=128, layers=2)
   config.game.update(packing=1, discriminator_penalties={})
   config.game.unroll = {'steps': 0, 'learning_rate': 1e-3, 'name': 'adam', 'b1': 0.5}
-  config.game.unroll.eps_root = 1e-8  # or the gradient through a unit that is off is not finite
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.5}
     config.optimizer[player].schedule = 'linear'  # ever smaller steps, to settle on narrow modes

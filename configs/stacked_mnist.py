@@ -76,7 +76,6 @@ def dcgan(config: ConfigDict) -> None:
 def unrolled(config: ConfigDict) -> None:
   """Five steps of the discriminator are looked ahead."""
   config.game.unroll = {'steps': 5, 'name': 'adam', 'learning_rate': 2e-4, 'b1': 0.5, 'b2': 0.99}
-  config.game.unroll.eps_root = 1e-8  # or the gradient through a unit that is off is not finite
   config.smoke.game.unroll = {'steps': 2}
 
 

@@ -4,6 +4,7 @@ A config file builds on `base()`, sets what its paper says and returns it. What 
 only goes into `config.game`, the keyword arguments of that model's `make`.
 """
 
+import ast
 import json
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
@@ -173,6 +174,27 @@ def check_variant(file: str, variant: str, variants: Sequence[str]) -> None:
     raise ConfigError(
       f'configs/{name} has no variant {variant!r}; {nearest(variant, variants[1:])}'
     )
+
+
+def literal(text: str) -> Any:
+  """A Python literal (true and false in any case), or the text itself; 'none' is a name of several options."""
+  if text.lower() in ('true', 'false'):
+    return text.lower() == 'true'
+  try:
+    return ast.literal_eval(text)
+  except (ValueError, SyntaxError):
+    return text
+
+
+def place(config: ConfigDict, path: str, value: Any) -> None:
+  """Sets the value at a dotted path, making sections on the way."""
+  *sections, key = path.split('.')
+  with config.unlocked():
+    for section in sections:
+      if section not in config:
+        config[section] = ConfigDict()
+      config = config[section]
+    config[key] = value
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,5 @@
 """python -m jaxgan.main --config=configs/biggan.py [--workdir=...] [--config.total_steps=...]: trains."""
 
-import ast
 import functools
 import re
 from collections.abc import Sequence
@@ -124,43 +123,24 @@ def prepare(words: Sequence[str]) -> list[str]:
     if option:
       GIVEN.append(option[1])
     if option and option[1] not in known and option[1].partition('.')[0] in configs.OPEN:
-      EXTRA[option[1]] = literal(option[2])
+      EXTRA[option[1]] = configs.literal(option[2])
     else:
       kept.append(f'--config={path}' if match else word)
   return kept
-
-
-def literal(text: str) -> Any:
-  """A Python literal (true and false in any case), or the text itself; 'none' is a name of several options."""
-  if text.lower() in ('true', 'false'):
-    return text.lower() == 'true'
-  try:
-    return ast.literal_eval(text)
-  except (ValueError, SyntaxError):
-    return text
-
-
-def place(config: ConfigDict, path: str, value: Any) -> None:
-  """Sets the value at a dotted path, making sections on the way."""
-  *sections, key = path.split('.')
-  with config.unlocked():
-    for section in sections:
-      if section not in config:
-        config[section] = ConfigDict()
-      config = config[section]
-    config[key] = value
 
 
 def final_config() -> ConfigDict:
   """The config with the options set aside; what the user gave also holds in the smoke form."""
   config = CONFIG.value
   for path, value in EXTRA.items():
-    place(config, path, value)
+    configs.place(config, path, value)
   if not SMOKE.value:
     return config
   small = configs.smoke(config)
   for path in GIVEN:
-    place(small, path, functools.reduce(lambda section, key: section[key], path.split('.'), config))
+    configs.place(
+      small, path, functools.reduce(lambda section, key: section[key], path.split('.'), config)
+    )
   return small
 
 

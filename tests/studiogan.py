@@ -1,27 +1,9 @@
-"""Numbers recorded from PyTorch-StudioGAN, and the two tiny networks that they were recorded with."""
-
-from pathlib import Path
+"""The two tiny networks that penalties and latent optimisation of PyTorch-StudioGAN were recorded with."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-GOLDEN = Path(__file__).parent / 'golden' / 'studiogan'
-
-
-def numbers(case):
-  """The arrays of a case by name; reading them twice gives arrays of one's own."""
-  return dict(np.load(GOLDEN / f'{case}.npz'))
-
-
-def nhwc(x):
-  """NCHW to NHWC."""
-  return jnp.transpose(jnp.asarray(x), (0, 2, 3, 1))
-
-
-def part(recorded, prefix):
-  """The arrays under a prefix, which is taken off."""
-  return {k.removeprefix(prefix): v for k, v in recorded.items() if k.startswith(prefix)}
+from tests.recorded import nhwc
 
 
 def discriminator(params, images, labels):

@@ -29,6 +29,8 @@ def make_unrolled(steps: int, **spec: Any) -> Callable[[Callable[[Any], jax.Arra
   """
   if not isinstance(steps, int) or steps < 0:
     raise ValueError(f'unroll.steps={steps!r}; expected a whole number, 0 or more')
+  if spec.get('name', 'adam') in ('adam', 'adamw', 'amsgrad'):
+    spec.setdefault('eps_root', 1e-8)  # sqrt has no finite slope at the zero of a unit that is off
   tx = optim.make_optimizer(spec, steps)
 
   def future(loss: Callable[[Any], jax.Array], params: Any) -> Any:

@@ -151,6 +151,7 @@ def generator(
     sn_eps=args['SN_eps'],
     norm='batch' if own_statistics else _norm(args['norm_style']),
     bn_eps=args['BN_eps'],
+    output_bn_eps=1e-5,  # the reference's norm before the images takes no notice of BN_eps
     unbiased=args['cross_replica'] or not args['mybn'],
     additive=args['cross_replica'] and cross_replica_gain == 'added',
     **({'depth': args['G_depth']} if deep else {'hierarchical': args['hier']}),

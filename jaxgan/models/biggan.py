@@ -96,6 +96,7 @@ class Generator(nn.Module):
     spectral: spectral normalisation of all but the embeddings.
     num_svs, num_itrs, sn_eps: see `jaxgan.nn.spectral_norm`.
     norm, bn_eps, unbiased, additive: see `jaxgan.nn.batch_norm`; `norm` is that of the blocks.
+    output_bn_eps: of the norm before the images; None is `bn_eps`.
     kernel_init: name of the kernel initialiser.
     dtype: dtype of the computation; parameters, statistics and images are float32.
     remat: recompute each block in the backward pass: less memory, the same numbers and the same
@@ -118,6 +119,7 @@ class Generator(nn.Module):
   sn_eps: float = 1e-6
   norm: str = 'batch'
   bn_eps: float = 1e-5
+  output_bn_eps: float | None = None
   unbiased: bool = True
   additive: bool = False
   kernel_init: str = 'orthogonal'
@@ -164,9 +166,9 @@ class Generator(nn.Module):
       )
       if 2 ** (i + 3) in self.attention:
         x = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(x, train)
-    x = BatchNorm(
-      unbiased=self.unbiased, additive=self.additive, dtype=self.dtype, name='output_norm'
-    )(x, train)
+    moments: dict[str, Any] = {'unbiased': self.unbiased, 'additive': self.additive}
+    eps = self.bn_eps if self.output_bn_eps is None else self.output_bn_eps
+    x = BatchNorm(epsilon=eps, **moments, dtype=self.dtype, name='output_norm')(x, train)
     x = conv(features=self.image_channels, name='output_conv')(self.activation(x), train)
     return jnp.tanh(widen(x))
 

@@ -127,6 +127,7 @@ class Generator(nn.Module):
     spectral: spectral normalisation of all but the embedding.
     num_svs, num_itrs, sn_eps: see `jaxgan.nn.spectral_norm`.
     norm, bn_eps, unbiased, additive: see `jaxgan.nn.batch_norm`; `norm` is that of the blocks.
+    output_bn_eps: of the norm before the images; None is `bn_eps`.
     kernel_init: name of the kernel initialiser.
     dtype: dtype of the computation; parameters, statistics and images are float32.
     remat: recompute each block in the backward pass: less memory, the same numbers and the same
@@ -149,6 +150,7 @@ class Generator(nn.Module):
   sn_eps: float = 1e-6
   norm: str = 'batch'
   bn_eps: float = 1e-5
+  output_bn_eps: float | None = None
   unbiased: bool = True
   additive: bool = False
   kernel_init: str = 'orthogonal'
@@ -179,7 +181,11 @@ class Generator(nn.Module):
       'kernel_init': self.kernel_init,
     }
     conv = partial(SNConv, **spectral, eps=self.sn_eps, dtype=self.dtype)
-    moments = {'unbiased': self.unbiased, 'additive': self.additive, 'dtype': self.dtype}
+    moments: dict[str, Any] = {
+      'unbiased': self.unbiased,
+      'additive': self.additive,
+      'dtype': self.dtype,
+    }
     norm = partial(
       ConditionalBatchNorm,
       norm=self.norm,
@@ -208,7 +214,8 @@ class Generator(nn.Module):
         x = block(features=features, **options, name=f'block_{i}_{j}')(x, condition, train)
       if 2 ** (i + 3) in self.attention:
         x = attend(conv=conv, dtype=self.dtype, name=f'attention_{i}')(x, train)
-    x = self.activation(BatchNorm(**moments, name='output_norm')(x, train))
+    eps = self.bn_eps if self.output_bn_eps is None else self.output_bn_eps
+    x = self.activation(BatchNorm(epsilon=eps, **moments, name='output_norm')(x, train))
     x = conv(features=self.image_channels, name='output_conv')(x, train)
     return jnp.tanh(widen(x))
 

@@ -21,7 +21,8 @@ from jaxgan.games.networks import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
 from jaxgan.nn.heads import head
-from jaxgan.nn.precision import wide, widen
+from jaxgan.nn.labels import conditions as class_conditions
+from jaxgan.nn.precision import widen
 from jaxgan.nn.resample import average_pool
 from jaxgan.nn.residual import GeneratorBlock, widths_at
 from jaxgan.nn.spectral_norm import SNConv, SNDense
@@ -190,7 +191,6 @@ class Generator(nn.Module):
     self, z: jax.Array, labels: jax.Array, train: bool, dense: Layer
   ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """(input of the first layer, condition of the norms: (float [B, F],) or ())."""
-    _one_of('condition', self.condition, ('', 'none', 'batch_norm'))
     _one_of('info_injection', self.info_injection, ('concat', 'batch_norm'))
     if z.shape[-1] != self.dim_z + self.dim_codes:
       size = f'dim_z={self.dim_z}' + (f' + {self.dim_codes} codes' if self.dim_codes else '')
@@ -201,14 +201,7 @@ class Generator(nn.Module):
     elif self.dim_codes:
       z, codes = jnp.split(z, [self.dim_z], axis=-1)
       conditions.append(dense(features=self.dim_z, name='info_project')(codes, train))
-    if self.condition == 'batch_norm' and not self.num_classes:
-      raise ValueError(
-        "condition='batch_norm' needs labels; the data have none: give data.label or condition='none'"
-      )
-    if self.num_classes and self.condition != 'none':
-      mixture = jnp.issubdtype(labels.dtype, jnp.floating)
-      weights = labels if mixture else jax.nn.one_hot(labels, self.num_classes)
-      conditions.append(weights.astype(wide(self.dtype)))
+    conditions += class_conditions(labels, self.num_classes, self.condition, self.dtype)
     return z, (jnp.concatenate(conditions, -1),) if conditions else ()
 
 

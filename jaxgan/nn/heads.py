@@ -33,6 +33,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxgan.nn.labels import weights as class_weights
 from jaxgan.nn.precision import wide, widen
 from jaxgan.nn.spectral_norm import SNDense, SNEmbed
 
@@ -136,9 +137,7 @@ class Head(nn.Module):
     if kind == 'projection':
       logits = logits + (self.embed('embed', h.shape[-1], labels, train) * h).sum(-1, keepdims=True)
     elif kind == 'matching':
-      mixture = jnp.issubdtype(labels.dtype, jnp.floating)
-      weights = labels if mixture else jax.nn.one_hot(labels, classes, dtype=logits.dtype)
-      logits = (weights * logits).sum(-1, keepdims=True)
+      logits = (class_weights(labels, classes, logits.dtype) * logits).sum(-1, keepdims=True)
     elif kind in CLASSIFIERS:
       seen = unit(h) if self.normalize else h
       columns = CLASSIFIERS[kind] * classes

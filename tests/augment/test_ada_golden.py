@@ -1,7 +1,5 @@
 """ADA's pipeline against numbers recorded from stylegan2-ada-pytorch (golden/stylegan2), draw by draw."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 import pytest
@@ -10,10 +8,11 @@ from jax.scipy.special import erfinv
 from jaxgan.augment.ada import CHANGES, GROUPS, augment, options_of
 from jaxgan.augment.bands import BANK
 from jaxgan.augment.geometry import SYM6
+from tests import recorded
+from tests.recorded import nchw, nhwc
 
-GOLDEN = Path(__file__).parents[1] / 'golden/stylegan2'
-SINGLE = dict(np.load(GOLDEN / 'ada_single_ops.npz'))
-COMBOS = dict(np.load(GOLDEN / 'ada_combos_random.npz'))
+SINGLE = recorded.read('stylegan2/ada_single_ops')
+COMBOS = recorded.read('stylegan2/ada_combos_random')
 SINGLES = [name for group in GROUPS.values() for name in group]  # cases 2i and 2i + 1 of the file
 PERCENTILES = (0.2, 0.85)
 COMBINED = [  # (groups, p, percentile) of each case
@@ -30,12 +29,7 @@ COMBINED = [  # (groups, p, percentile) of each case
 ]
 
 
-def images(x):
-  """NCHW to NHWC."""
-  return np.transpose(x, (0, 2, 3, 1))
-
-
-def recorded(numbers, case, names):
+def drawn(numbers, case, names):
   """(our draws, the noise) of a case, from the reference's in the order in which it drew them."""
   numbered = {
     int(key.split('/')[2][:2]): value
@@ -55,7 +49,7 @@ def recorded(numbers, case, names):
       first, second = flat(queue.pop(0)), flat(queue.pop(0))
       draws[name] = (second, first) if name == 'cutout' else (first, second)
     if name == 'noise':
-      noise = images(queue.pop(0))
+      noise = nhwc(queue.pop(0))
   assert not queue
   return draws, noise
 
@@ -76,15 +70,11 @@ def options(names):
 
 def run(numbers, case, names, p, percentile):
   """Result, and its pull-back, in NHWC and float64, so that the rounding is the reference's alone."""
-  draws, noise = jax.tree.map(np.float64, recorded(numbers, case, names))
+  draws, noise = jax.tree.map(np.float64, drawn(numbers, case, names))
   if percentile is not None:
     draws = fixed(draws, percentile)
   change = jax.jit(lambda x: augment(x, draws, noise, p, options(names)))
-  return jax.vjp(change, images(np.float64(numbers['in/images'])))
-
-
-def close(ours, theirs, scale=1.0):
-  np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * scale)
+  return jax.vjp(change, nhwc(np.float64(numbers['in/images'])))
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +87,7 @@ def float64():
 @pytest.mark.parametrize('i', range(len(SINGLES)), ids=SINGLES)
 def test_single(i, j):
   out, _ = run(SINGLE, 2 * i + j, [SINGLES[i]], 1.0, PERCENTILES[j])
-  close(out, images(SINGLE[f'{2 * i + j:02}/out']))
+  recorded.close(nchw(out), SINGLE[f'{2 * i + j:02}/out'])
 
 
 @pytest.mark.parametrize('case', range(len(COMBINED)))
@@ -105,20 +95,19 @@ def test_combination_and_its_gradient(case):
   groups, p, percentile = COMBINED[case]
   names = [name for group in groups for name in GROUPS[group]]
   out, pull = run(COMBOS, case, names, p, percentile)
-  theirs = {
-    k: images(v)
-    for k in ('out', 'cot', 'grad_x')
-    if (v := COMBOS.get(f'{case:02}/{k}')) is not None
-  }
-  # colours multiply the float32 rounding of the reference's coordinates by as much as the images
-  scale = lambda x: np.abs(x).max() if {'g', 'c'} <= set(groups) else 1.0
-  close(out, theirs['out'], scale(theirs['out']))
-  if 'grad_x' in theirs:
-    (gradient,) = pull(np.float64(theirs['cot']))
-    close(gradient, theirs['grad_x'], scale(theirs['grad_x']))
+  theirs = recorded.part(COMBOS, f'{case:02}/')
+
+  def close(x, name):
+    # colours multiply the float32 rounding of the reference's coordinates by as much as the images
+    scale = np.abs(x).max() if {'g', 'c'} <= set(groups) else 1.0
+    recorded.close(nchw(x), theirs[name], atol=1e-5 * scale)
+
+  close(out, 'out')
   assert ('grad_x' in theirs) == (percentile is None)
+  if percentile is None:
+    close(pull(nhwc(np.float64(theirs['cot'])))[0], 'grad_x')
 
 
 def test_filters():
-  close(SYM6 / SYM6.sum(), SINGLE['buffers/Hz_geom'])
+  recorded.close(SYM6 / SYM6.sum(), SINGLE['buffers/Hz_geom'])
   np.testing.assert_allclose(BANK, SINGLE['buffers/Hz_fbank'], atol=1e-7)

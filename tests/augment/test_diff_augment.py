@@ -1,10 +1,7 @@
 """DiffAugment: recorded numbers, pixels by hand, and ranges."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxgan.augment import diff_augment
@@ -18,13 +15,10 @@ from jaxgan.augment.diff_augment import (
   saturation,
   translation,
 )
+from tests import recorded
+from tests.recorded import close, nchw, nhwc
 
-NUMBERS = dict(np.load(Path(__file__).parents[1] / 'golden/studiogan/augment_diffaug_cr_apa.npz'))
-
-
-def images(x):
-  """NCHW to NHWC."""
-  return np.transpose(x, (0, 2, 3, 1))
+NUMBERS = recorded.read('studiogan/augment_diffaug_cr_apa')
 
 
 @pytest.mark.parametrize('again', (0, 1))
@@ -43,10 +37,9 @@ def test_golden(policy, again):
     assert not queue
     return x
 
-  out, pull = jax.vjp(jax.jit(change), images(NUMBERS['x']))
-  close = lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-  close(out, images(NUMBERS[f'{case}/out']))
-  close(pull(images(NUMBERS[f'{case}/cot']))[0], images(NUMBERS[f'{case}/grad_x']))
+  out, pull = jax.vjp(jax.jit(change), nhwc(NUMBERS['x']))
+  close(nchw(out), NUMBERS[f'{case}/out'])
+  close(nchw(pull(nhwc(NUMBERS[f'{case}/cot']))[0]), NUMBERS[f'{case}/grad_x'])
 
 
 def test_a_translation_by_hand():

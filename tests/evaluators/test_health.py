@@ -19,11 +19,7 @@ def planted(**changes):
     config.data.batch_size, config.game.hidden, config.checkpoint.every = 64, 32, 60
     config.evaluators = {}
     for path, value in changes.items():
-      *sections, key = path.split('__')
-      section = config
-      for name in sections:
-        section = section[name]
-      section[key] = value
+      configs.place(config, path.replace('__', '.'), value)
   return config
 
 

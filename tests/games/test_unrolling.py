@@ -45,6 +45,13 @@ def test_the_generators_gradient_is_that_of_its_whole_loss(optimizer):
     )
 
 
+@pytest.mark.parametrize('optimizer', ['adam', 'adamw', 'amsgrad'])
+def test_the_gradient_through_a_parameter_that_has_none_is_finite(optimizer):
+  future = make_unrolled(steps=2, name=optimizer, learning_rate=0.1)
+  off = lambda theta: future(lambda psi: jax.nn.relu(psi) * theta, jnp.asarray(-1.0))
+  assert np.isfinite(jax.grad(off)(1.0))
+
+
 def test_bad_options_are_one_line():
   with pytest.raises(ValueError, match="unknown optimizer 'adamm'"):
     make_unrolled(steps=1, learning_rate=0.1, name='adamm')

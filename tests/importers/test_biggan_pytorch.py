@@ -1,25 +1,22 @@
 """The BigGAN-PyTorch importer beyond the golden cases: files, prefixes, arguments and their errors."""
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan.importers import WeightsError, biggan_pytorch, torch_file
+from tests import recorded
 
 from .torch_files import Tensor, save
 
-GOLDEN = Path(__file__).parents[1] / 'golden/biggan/biggan32_shared_hier_attn16.npz'
-NUMBERS = dict(np.load(GOLDEN))
+NUMBERS = recorded.read('biggan/biggan32_shared_hier_attn16')
 ARGS = {'G_ch': 6, 'D_ch': 6, 'dim_z': 24, 'G_attn': '16', 'D_attn': '16', 'n_classes': 5}
 ARGS |= {'shared_dim': 6, 'hier': True, 'SN_eps': 1e-6, 'resolution': 32}
 
 
 def state(which):
-  prefix = f'{which}0/'
-  return {k.removeprefix(prefix): v for k, v in NUMBERS.items() if k.startswith(prefix)}
+  return recorded.part(NUMBERS, f'{which}0/')
 
 
 def same(one, two):
@@ -32,8 +29,7 @@ def test_from_a_file_to_the_recorded_image(tmp_path, legacy):
   weights = torch_file.read(tmp_path / 'G.pth')
   module, variables = biggan_pytorch.generator(weights, **ARGS)
   image = jax.jit(module.apply)(variables, NUMBERS['in/z'], NUMBERS['in/y'])
-  expected = NUMBERS['eval/img'].transpose(0, 2, 3, 1)
-  np.testing.assert_allclose(image, expected, rtol=1e-3, atol=1e-4)
+  recorded.close(recorded.nchw(image), NUMBERS['eval/img'], rtol=1e-3, atol=1e-4)
 
 
 def test_prefix_and_dtype_make_no_difference():

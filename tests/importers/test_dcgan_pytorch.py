@@ -1,7 +1,6 @@
 """The importer of the PyTorch tutorial's DCGAN: pictures as torch draws them, and its errors."""
 
 import itertools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,20 +8,20 @@ import numpy as np
 import pytest
 
 from jaxgan.importers import WeightsError, dcgan_pytorch, torch_file
+from tests import recorded
+from tests.recorded import close, nchw, nhwc
 
 from .torch_files import Tensor, save
 
 # Random weights of the tutorial's layers (latent 7 and 3 classes, ngf 4, 32 pixels, 3 channels), a
 # batch of z and its pictures in evaluation and, with the new running statistics, in training.
-RECORDED = Path(__file__).parents[1] / 'golden/dcgan_pytorch/generator32.npz'
-NUMBERS = dict(np.load(RECORDED))
+NUMBERS = recorded.read('dcgan_pytorch/generator32')
 ARGS = {'ngf': 4, 'nz': 10, 'nc': 3}
 LABELS = jnp.zeros(len(NUMBERS['z']), jnp.int32)
-images = lambda x: np.transpose(np.asarray(x), (0, 2, 3, 1))
 
 
 def state(prefix='G/'):
-  return {k.removeprefix(prefix): v for k, v in NUMBERS.items() if k.startswith(prefix)}
+  return recorded.part(NUMBERS, prefix)
 
 
 def drawn(made, z=NUMBERS['z']):
@@ -30,23 +29,19 @@ def drawn(made, z=NUMBERS['z']):
   return jax.jit(module.apply)(variables, z, LABELS)
 
 
-def close(ours, theirs):
-  np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-
-
 def test_pictures_are_torchs():
   module, variables = dcgan_pytorch.generator(state(), **ARGS)
   assert (module.resolution, module.dim_z, module.image_bias) == (32, 10, False)
-  expected = images(NUMBERS['eval'])
-  assert expected.std() > 0.3
-  close(drawn((module, variables)), expected)
+  image = drawn((module, variables))
+  assert image.std() > 0.3
+  close(nchw(image), NUMBERS['eval'])
 
 
 def test_training_is_torchs():
   """Batch statistics, and what becomes of the running ones."""
   module, variables = dcgan_pytorch.generator(state(), **ARGS)
   image, new = module.apply(variables, NUMBERS['z'], LABELS, train=True, mutable=['batch_stats'])
-  close(image, images(NUMBERS['train']))
+  close(nchw(image), NUMBERS['train'])
   _, expected = dcgan_pytorch.generator(state() | state('new/'), **ARGS)
   jax.tree.map(close, new['batch_stats'], expected['batch_stats'])
 
@@ -55,7 +50,7 @@ def test_training_is_torchs():
 def test_from_a_file(tmp_path, legacy):
   save(tmp_path / 'G.pth', {k: Tensor(v) for k, v in state().items()}, legacy)
   made = dcgan_pytorch.generator(torch_file.read(tmp_path / 'G.pth'), **ARGS)
-  close(drawn(made), images(NUMBERS['eval']))
+  close(nchw(drawn(made)), NUMBERS['eval'])
 
 
 def test_prefix_counters_and_kind_of_array_make_no_difference():
@@ -93,7 +88,7 @@ def test_other_sizes_and_biases_are_torchs(doublings, bias):
   theirs = torchs(torch, doublings, ngf=2, nz=6, nc=1 if bias else 3, bias=bias)
   z = torch.randn(len(LABELS), 6)
   with torch.no_grad():
-    expected = images(theirs(z[:, :, None, None]))
+    expected = nhwc(theirs(z[:, :, None, None]).numpy())
   given = {f'main.{k}': v for k, v in theirs.state_dict().items()}  # torch's own tensors
   made = dcgan_pytorch.generator(given, ngf=2, nz=6, nc=1 if bias else 3)
   assert made[0].resolution == 4 << doublings and made[0].image_bias == bias

@@ -1,7 +1,6 @@
 """BigGAN and BigGAN-deep against numbers recorded from the authors' PyTorch code (golden/biggan)."""
 
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +10,9 @@ import pytest
 from jaxgan import losses
 from jaxgan.importers import biggan_pytorch
 from jaxgan.penalties import orthogonal
+from tests import recorded
+from tests.recorded import nchw
 
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'biggan'
 SN = {'BN_eps': 1e-5, 'SN_eps': 1e-6, 'resolution': 32}
 CASES = {
   'biggan32_shared_hier_attn16': (
@@ -59,38 +59,45 @@ CASES = {
 jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 3})
 
 
-def images(x):
-  """NCHW to NHWC."""
-  return np.transpose(x, (0, 2, 3, 1))
-
-
 def close(ours, theirs):
   """rtol 1e-4, atol 1e-5, for every leaf."""
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, theirs)
+  jax.tree.map(recorded.close, ours, theirs)
 
 
 class Case:
   """One recorded case: networks, and the reference's arrays in our layout."""
 
   def __init__(self, name):
-    self.numbers = dict(np.load(GOLDEN / f'{name}.npz'))
+    self.numbers = recorded.read(f'biggan/{name}')
     self.deep = 'deep' in name
     self.args = [{**SN, **args} for args in CASES[name]]
     self.z, self.y, self.dy = (jnp.asarray(self.numbers[f'in/{k}']) for k in ('z', 'y', 'dy'))
-    self.real = jnp.asarray(images(self.numbers['in/x_real']))
+    self.real = jnp.asarray(recorded.nhwc(self.numbers['in/x_real']))
 
   def part(self, prefix):
     """The arrays under a prefix, which is taken off."""
-    return {k.removeprefix(prefix): v for k, v in self.numbers.items() if k.startswith(prefix)}
+    return recorded.part(self.numbers, prefix)
+
+  def build(self, which, state):
+    """(module, variables) of 'G' or 'D'."""
+    build = biggan_pytorch.generator if which == 'G' else biggan_pytorch.discriminator
+    return build(state, deep=self.deep, **self.args[which == 'D'])
 
   @functools.cache  # noqa: B019  the case lives as long as the module's tests
   def network(self, which, *over):
     """(module, variables) of 'G' or 'D' in the first state, overwritten by the named groups."""
-    build = biggan_pytorch.generator if which == 'G' else biggan_pytorch.discriminator
     state = self.part(f'{which}0/')
     for group in over:
       state |= {k: v for k, v in self.part(group).items() if k in state}
-    return build(state, deep=self.deep, **self.args[which == 'D'])
+    return self.build(which, state)
+
+  def check(self, which, gradient, group, atol=1e-5):
+    """Whether our gradient has the arrays of a group; returns their names."""
+    convert = lambda state: self.build(which, state)[1]['params']
+    ours, theirs = recorded.undo(convert, self.part(f'{which}0/'))(gradient), self.part(group)
+    for name, x in theirs.items():
+      recorded.close(ours[name], x, atol=atol, name=name)
+    return set(theirs)
 
 
 @pytest.fixture(scope='module', params=list(CASES))
@@ -111,7 +118,7 @@ def test_eval(case):
   g, gv = case.network('G')
   d, dv = case.network('D')
   image = jit(g.apply)(gv, case.z, case.y)
-  close(image, images(case.numbers['eval/img']))
+  close(nchw(image), case.numbers['eval/img'])
   logits = jit(d.apply)
   close(logits(dv, image, case.y), case.numbers['eval/d_fake'][:, 0])
   close(logits(dv, case.real, case.dy), case.numbers['eval/d_real'][:, 0])
@@ -132,10 +139,10 @@ def test_generator_step(case):
     return jax.value_and_grad(loss, has_aux=True)(params)
 
   (loss, (image, logits, g1, d1)), gradient = step(gv['params'])
-  close(image, images(case.numbers['train/img']))
+  close(nchw(image), case.numbers['train/img'])
   close(logits, case.numbers['train/d_fake'][:, 0])
   close(loss, case.numbers['train/g_loss'])
-  close(gradient, case.network('G', 'gradG/')[1]['params'])
+  assert len(case.check('G', gradient, 'gradG/')) == len(jax.tree.leaves(gradient))
   close(g1, state_of(case.network('G', 'G1/')[1]))
   close(d1, state_of(case.network('D', 'D1/')[1]))
 
@@ -145,7 +152,7 @@ def test_discriminator_step(case):
   g, gv = case.network('G', 'G1/')
   d, dv = case.network('D', 'D1/')
   image, _ = jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
-  close(image, images(case.numbers['train2/img']))
+  close(nchw(image), case.numbers['train2/img'])
   labels = jnp.concatenate([case.y, case.dy])
 
   @jit
@@ -161,8 +168,8 @@ def test_discriminator_step(case):
   (loss, (logits, d2)), (gradient, gradient_x) = step(dv['params'], x)
   close(logits, case.numbers['train2/d_out'][:, 0])
   close(loss, case.numbers['train2/d_loss_real'] + case.numbers['train2/d_loss_fake'])
-  close(gradient_x, images(case.numbers['train2/grad_x']))
-  close(gradient, case.network('D', 'gradD/')[1]['params'])
+  close(nchw(gradient_x), case.numbers['train2/grad_x'])
+  assert len(case.check('D', gradient, 'gradD/')) == len(jax.tree.leaves(gradient))
   close(d2, state_of(case.network('D', 'D1/', 'D2/')[1]))
 
 
@@ -172,19 +179,13 @@ def test_eval_after_training(case):
   d, dv = case.network('D', 'D1/', 'D2/')
   _, g2 = jit(lambda v: g.apply(v, case.z, case.y, train=True, mutable=STATE))(gv)
   image = jit(g.apply)({**gv, **g2}, case.z, case.y)
-  close(image, images(case.numbers['eval2/img']))
+  close(nchw(image), case.numbers['eval2/img'])
   close(jit(d.apply)(dv, image, case.y), case.numbers['eval2/d'][:, 0])
 
 
 def test_orthogonal_penalty(case):
-  """Its gradient on raw kernels is what the reference adds, here at strength 1 (recorded at 1e-4)."""
+  """Its gradient on raw kernels is what the reference adds, recorded at strength 1e-4."""
   _, gv = case.network('G')
-  gradient = jax.grad(orthogonal)(gv['params'], beta=1.0)
-  recorded = {k: 1e4 * v for k, v in case.part('ortho_grad/').items()}
-  filled = {k: recorded.get(k, np.zeros_like(v)) for k, v in case.part('G0/').items()}
-  _, theirs = biggan_pytorch.generator(filled, deep=case.deep, **case.args[0])
-  compared = jax.tree.map(
-    lambda t, g: t.any() and (close(g, t) or True), theirs['params'], gradient
-  )
-  assert sum(map(bool, jax.tree.leaves(compared))) == len(recorded) >= 2
+  gradient = jax.grad(orthogonal)(gv['params'], beta=1e-4)
+  assert len(case.check('G', gradient, 'ortho_grad/', atol=1e-9)) >= 2
   assert not np.any(gradient.get('shared', {}).get('embedding', 0))

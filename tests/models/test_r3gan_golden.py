@@ -1,7 +1,6 @@
 """R3GAN against numbers recorded from the authors' PyTorch code (golden/r3gan)."""
 
 import functools
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +9,9 @@ import pytest
 
 from jaxgan import penalties
 from jaxgan.models import r3gan
+from tests import recorded
+from tests.recorded import Sums, close, nchw, nhwc
 
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'r3gan'
 # fields of the networks, from 4 pixels up, and the strength of R1 and R2
 CASES = {
   'r3gan32_uncond': (
@@ -40,16 +40,6 @@ CASES = {
 
 # Unoptimised programs, which the other tests use, sum naively and lose a digit.
 jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 3})
-
-
-def images(x):
-  """NCHW to NHWC."""
-  return np.transpose(x, (0, 2, 3, 1))
-
-
-def close(ours, theirs, rtol=1e-4, atol=1e-5):
-  """For every leaf."""
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), ours, theirs)
 
 
 def block(part, prefix):
@@ -96,16 +86,26 @@ class Case:
 
   def __init__(self, name, dtype=np.float32):
     self.fields, self.gamma = CASES[name]
-    self.numbers = {k: v.astype(dtype) for k, v in np.load(GOLDEN / f'{name}.npz').items()}
-    self.z, self.real = self.numbers['in/z'], images(self.numbers['in/real'])
+    cast = lambda x: x if isinstance(x, Sums) else x.astype(dtype)
+    self.numbers = {k: cast(x) for k, x in recorded.read(f'r3gan/{name}').items()}
+    self.z, self.real = self.numbers['in/z'], nhwc(self.numbers['in/real'])
     self.y = self.numbers.get('in/y', np.zeros(len(self.z), np.int32))
     fields = {**self.fields, 'dtype': jnp.dtype(dtype)}
     self.generator = r3gan.Generator(**fields, dim_z=self.z.shape[1])
     self.discriminator = r3gan.Discriminator(**fields)
 
-  def tree(self, prefix, which):
-    part = {k.removeprefix(prefix): v for k, v in self.numbers.items() if k.startswith(prefix)}
-    return converted(part, self.fields, which)
+  def tree(self, which):
+    """The parameters of 'G' or 'D'."""
+    return converted(recorded.part(self.numbers, f'{which}/'), self.fields, which)
+
+  def check(self, which, gradient, group):
+    """Whether our gradient has the arrays of a group."""
+    convert = lambda part: converted(part, self.fields, which)
+    theirs = recorded.part(self.numbers, group)
+    assert len(theirs) == len(jax.tree.leaves(gradient))
+    ours = recorded.undo(convert, theirs)(gradient)
+    for name, x in theirs.items():
+      close(ours[name], x, name=name)
 
   def fake(self, params):
     return self.generator.apply({'params': params}, self.z, self.y, train=True)
@@ -124,25 +124,25 @@ def case(request):
 def test_every_variable_has_its_recorded_one(case):
   for module, which, x in ((case.generator, 'G', case.z), (case.discriminator, 'D', case.real)):
     ours = jax.eval_shape(module.init, jax.random.key(0), x, case.y)['params']
-    assert jax.tree.map(jnp.shape, ours) == jax.tree.map(jnp.shape, case.tree(f'{which}/', which))
+    assert jax.tree.map(jnp.shape, ours) == jax.tree.map(jnp.shape, case.tree(which))
 
 
 def test_images_and_logits(case):
-  image = jit(case.fake)(case.tree('G/', 'G'))
+  image = jit(case.fake)(case.tree('G'))
   assert image.dtype == case.z.dtype
-  close(image, images(case.numbers['out/img']))
+  close(nchw(image), case.numbers['out/img'])
   judge = jit(case.judge)
-  close(judge(case.tree('D/', 'D'), image), case.numbers['out/d_fake'])
+  close(judge(case.tree('D'), image), case.numbers['out/d_fake'])
   # The recorded out/d_real repeats out/d_fake, in both cases; the difference of the two logits, which
   # was recorded apart, tells what it should have been.
   np.testing.assert_array_equal(case.numbers['out/d_real'], case.numbers['out/d_fake'])
   real = case.numbers['out/d_fake'] - case.numbers['gen/relativistic_logits']
-  close(judge(case.tree('D/', 'D'), case.real), real)
+  close(judge(case.tree('D'), case.real), real)
 
 
 def test_generator_step(case):
   """softplus(-(D(G(z)) - D(x))), and its gradient."""
-  d = case.tree('D/', 'D')
+  d = case.tree('D')
 
   @jit
   def step(params):
@@ -154,10 +154,10 @@ def test_generator_step(case):
 
     return jax.grad(loss, has_aux=True)(params)
 
-  gradient, (each, logits) = step(case.tree('G/', 'G'))
+  gradient, (each, logits) = step(case.tree('G'))
   close(each, case.numbers['gen/adversarial_loss'])
   close(logits, case.numbers['gen/relativistic_logits'])
-  close(gradient, case.tree('gen/grad/', 'G'))
+  case.check('G', gradient, 'gen/grad/')
 
 
 def test_discriminator_step(case):
@@ -178,21 +178,21 @@ def test_discriminator_step(case):
 
     return jax.grad(loss, has_aux=True)(params)
 
-  gradient, found = step(case.tree('D/', 'D'), images(case.numbers['out/img']))
+  gradient, found = step(case.tree('D'), nhwc(case.numbers['out/img']))
   names = ('adversarial_loss', 'relativistic_logits', 'R1', 'R2')
   for ours, name in zip(found, names):
     close(ours, case.numbers[f'dis/{name}'])
-  close(gradient, case.tree('dis/grad/', 'D'))
+  case.check('D', gradient, 'dis/grad/')
 
 
 @pytest.mark.parametrize('taps', [(1, 2, 1), (1,), (1, 3, 5, 3, 1)])
 def test_resampling(taps):
-  numbers = np.load(GOLDEN / 'resamplers_init.npz')
+  numbers = recorded.read('r3gan/resamplers_init')
   name = '_'.join(map(str, taps))
-  x = images(numbers['x'])
+  x = nhwc(numbers['x'])
   kernel = numbers[f'InterpolativeUpsampler/{name}/Kernel']
   np.testing.assert_allclose(np.outer(*[r3gan.taps_of(taps)] * 2), kernel, rtol=1e-6)
   up, down = r3gan.upsample(x, taps), r3gan.downsample(x, taps)
-  close(up, images(numbers[f'InterpolativeUpsampler/{name}/Reference']))
-  close(down, images(numbers[f'InterpolativeDownsampler/{name}/Reference']))
+  close(nchw(up), numbers[f'InterpolativeUpsampler/{name}/Reference'])
+  close(nchw(down), numbers[f'InterpolativeDownsampler/{name}/Reference'])
   assert up.dtype == down.dtype == jnp.float32

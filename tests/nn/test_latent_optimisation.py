@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 
 from jaxgan.nn.latent_optimisation import optimise
-from tests import studiogan
+from tests import recorded, studiogan
 
 
 @pytest.mark.parametrize('steps', [2, 4])
 def test_golden(steps):
   """StudioGAN's one step, whatever its number of steps; its cost counts latents that stay, too."""
-  recorded = studiogan.numbers('penalties_latentopt')
-  labels, rate = recorded['in/y'], 0.8
+  numbers = recorded.read('studiogan/penalties_latentopt')
+  labels, rate = numbers['in/y'], 0.8
 
   def f(z):
     return studiogan.discriminator(d, studiogan.generator(g, z, labels), labels)
 
   with jax.enable_x64(True):
-    d, g = (jax.tree.map(jnp.float64, studiogan.part(recorded, f'{name}/')) for name in 'DG')
-    z = jnp.asarray(recorded['lo/z'], float)
-    moves = recorded[f'lo/steps{steps}/draws/00_uniform_'][:, 0] > 1 - rate
+    d, g = (jax.tree.map(jnp.float64, recorded.part(numbers, f'{name}/')) for name in 'DG')
+    z = jnp.asarray(numbers['lo/z'], float)
+    moves = numbers[f'lo/steps{steps}/draws/00_uniform_'][:, 0] > 1 - rate
     moved, cost = optimise(z, f, weight=1.0, chosen=jnp.asarray(moves))
     _, cost_of_all = optimise(z, f, weight=1.0)
     mean = cost_of_all.mean()
-  np.testing.assert_allclose(moved, recorded[f'lo/steps{steps}/z'], rtol=1e-5, atol=1e-6)
-  np.testing.assert_allclose(mean, recorded[f'lo/steps{steps}/cost'], rtol=1e-5)
+  np.testing.assert_allclose(moved, numbers[f'lo/steps{steps}/z'], rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(mean, numbers[f'lo/steps{steps}/cost'], rtol=1e-5)
   np.testing.assert_array_equal(cost, np.where(moves, cost_of_all, 0))
 
 

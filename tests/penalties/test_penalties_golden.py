@@ -1,4 +1,4 @@
-"""Penalties against PyTorch-StudioGAN: values and second-order gradients, from its recorded draws."""
+"""Penalties against PyTorch-StudioGAN and CycleGAN: values and gradients, from their recorded draws."""
 
 import jax
 import jax.numpy as jnp
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from jaxgan import penalties
-from jaxgan.nn import replicas
+from jaxgan.nn import convolution, replicas
 from jaxgan.penalties.consistency import flipped_and_shifted
-from tests import studiogan
+from tests import recorded, studiogan
+from tests.recorded import nhwc, part
 
-NUMBERS = studiogan.numbers('penalties_latentopt')
+NUMBERS = recorded.read('studiogan/penalties_latentopt')
 LABELS = NUMBERS['in/y']
 KEY = jax.random.key(0)
 
@@ -42,22 +43,22 @@ def check(name, penalty):
   def loss(params):
     return penalty(lambda x: studiogan.discriminator(params, x, LABELS)).mean()
 
-  params = jax.tree.map(jnp.float64, studiogan.part(NUMBERS, 'D/'))
+  params = jax.tree.map(jnp.float64, part(NUMBERS, 'D/'))
   value, gradient = jax.value_and_grad(loss)(params)
   np.testing.assert_allclose(value, NUMBERS[f'{name}/value'], rtol=1e-5)
-  recorded = studiogan.part(NUMBERS, f'{name}/grad/')
-  assert len(recorded) == 4
+  gradients = part(NUMBERS, f'{name}/grad/')
+  assert len(gradients) == 4
   assert not gradient.pop('lin.bias').any()  # and the reference has none
-  for key, theirs in recorded.items():
+  for key, theirs in gradients.items():
     np.testing.assert_allclose(gradient[key], theirs, rtol=1e-4, atol=1e-6)
 
 
 def real():
-  return studiogan.nhwc(NUMBERS['in/real']).astype(float)
+  return nhwc(NUMBERS['in/real']).astype(float)
 
 
 def fake():
-  return studiogan.nhwc(NUMBERS['in/fake']).astype(float)
+  return nhwc(NUMBERS['in/fake']).astype(float)
 
 
 def test_gradient_penalty(draws):
@@ -72,7 +73,7 @@ def test_max_gradient_penalty(draws):
 
 def test_dragan(draws):
   noise, share = NUMBERS['dra/draws/01_rand'], NUMBERS['dra/draws/00_rand']
-  draws.extend([studiogan.nhwc(noise), share])
+  draws.extend([nhwc(noise), share])
   check('dra', lambda c: penalties.dragan(c, real(), KEY, weight=1.0, convention='studiogan'))
 
 
@@ -81,27 +82,74 @@ def test_r1(name):
   check(name, lambda c: penalties.r1(c, real(), gamma=1.0))
 
 
+def patches(params, x, strides, axes):
+  """CycleGAN's discriminators: logits of patches, summed; norms of the given axes but at the ends."""
+  names = sorted({k.rpartition('.')[0] for k in params}, key=lambda k: int(k.partition('.')[2]))
+  convs = [name for name in names if params[f'{name}.weight'].ndim == 4]
+  for i, (name, stride) in enumerate(zip(convs, strides, strict=True)):
+    kernel = params[f'{name}.weight'].transpose(2, 3, 1, 0)
+    x = convolution.conv(x, kernel, stride=stride, padding=len(kernel) // 4)
+    x = x + params.get(f'{name}.bias', 0)
+    if 0 < i < len(convs) - 1:
+      x = (x - x.mean(axes, keepdims=True)) / jnp.sqrt(x.var(axes, keepdims=True) + 1e-5)
+      norm = names[names.index(name) + 1]  # of a batch norm, the only one here with parameters
+      if norm not in convs:
+        x = x * params[f'{norm}.weight'] + params[f'{norm}.bias']
+    x = jax.nn.leaky_relu(x, 0.2) if i < len(convs) - 1 else x
+  return x.sum((1, 2, 3))
+
+
+@pytest.mark.parametrize('kind', ['real', 'fake', 'mixed'])
+@pytest.mark.parametrize(
+  ('case', 'strides', 'axes'),
+  [('patchgan70_instance', (2, 2, 2, 1, 1), (1, 2)), ('pixel_batch', (1, 1, 1), (0, 1, 2))],
+)
+def test_gradient_penalty_of_patches(draws, case, strides, axes, kind):
+  """Gradients of all patches of a picture, together; at reals, at fakes and between the two."""
+  numbers = recorded.read(f'cyclegan/{case}')
+  picture = lambda name: nhwc(numbers[f'in/{name}_uint8']) / 127.5 - 1
+  pair = [picture(kind)] * 2 if kind != 'mixed' else [picture('real'), picture('fake')]
+  share = numbers[f'gp_{kind}/draws/00_rand'][:, 0] if kind == 'mixed' else np.zeros(2)
+  draws.append(1 - share.astype(float))  # theirs is the share of reals
+
+  def loss(params):
+    critic = lambda x: patches(params, x, strides, axes)
+    return penalties.gradient_penalty(critic, *map(jnp.asarray, pair), KEY).mean()
+
+  params = jax.tree.map(jnp.float64, part(numbers, 'param/'))
+  value, gradient = jax.jit(jax.value_and_grad(loss))(params)
+  np.testing.assert_allclose(value, numbers[f'gp_{kind}/value'], rtol=1e-5)
+  theirs = part(numbers, f'gp_{kind}/grad_param/')
+  assert set(gradient) - set(theirs) <= {'model.11.bias'}  # which no gradient in x knows of
+  largest = max(float(np.abs(x).max()) for x in gradient.values())
+  for name, x in gradient.items():
+    if np.abs(x).max() > 1e-9 * largest:
+      recorded.close(x, theirs[name], atol=1e-6 * np.abs(x).max(), name=name)
+    else:  # biases that a norm takes out again are 0 but for rounding, theirs in float32
+      assert np.abs(theirs.get(name, 0.0)).max() < 1e-6 * largest
+
+
 def test_lecam_and_its_means():
   """Means that start anywhere, follow the batch for two updates (decay 0) and then with decay 0.9."""
-  recorded = studiogan.numbers('losses')
+  numbers = recorded.read('studiogan/losses')
   means = (jnp.array(7777.0), jnp.array(7777.0))
   for i in range(5):
-    logits = [recorded[f'lecam/{i}/{kind}'] for kind in ('real', 'fake')]
+    logits = [numbers[f'lecam/{i}/{kind}'] for kind in ('real', 'fake')]
     means = penalties.lecam_means(means, *logits, 0.0 if i < 2 else 0.9)
-    np.testing.assert_allclose(means, recorded[f'lecam/{i}/ema'], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(means, numbers[f'lecam/{i}/ema'], rtol=1e-6, atol=1e-7)
     value = penalties.lecam(*map(jnp.asarray, logits), *means, weight=1.0, one_sided=True)
-    np.testing.assert_allclose(value.mean(), recorded[f'lecam/{i}/reg'], rtol=1e-6)
+    np.testing.assert_allclose(value.mean(), numbers[f'lecam/{i}/reg'], rtol=1e-6)
 
 
 @pytest.mark.parametrize('case', ['flip1_trans0', 'flip0_trans1', 'flip1_trans1'])
 def test_flip_and_shift(case):
-  recorded = studiogan.part(studiogan.numbers('augment_diffaug_cr_apa'), f'cr/{case}/')
-  drawn = [recorded[k].reshape(-1) for k in sorted(recorded) if k.startswith('draws/')]
+  numbers = part(recorded.read('studiogan/augment_diffaug_cr_apa'), f'cr/{case}/')
+  drawn = [numbers[k].reshape(-1) for k in sorted(numbers) if k.startswith('draws/')]
   flip, down, right = np.zeros(5, bool), np.zeros(5, int), np.zeros(5, int)
   if 'flip1' in case:
     flip = drawn.pop(0) < 0.5
   if drawn:
     down, right = drawn
-  x = studiogan.nhwc(recorded['x'])
+  x = nhwc(numbers['x'])
   moved = flipped_and_shifted(x, *map(jnp.asarray, (flip, down, right)))
-  np.testing.assert_array_equal(moved, studiogan.nhwc(recorded['out']))
+  np.testing.assert_array_equal(moved, nhwc(numbers['out']))
