@@ -14,9 +14,10 @@ Paper: Odena, Olah, Shlens 2016, "Conditional Image Synthesis with Auxiliary Cla
 On pixel faces the discriminator learns the class from real pictures alone, with weight 0.2. With the paper's 1, fakes
 counted, the generator painted one face a class (81 % right, recall 0); with 0.1 and fakes counted it drew the class
 in signs of its own (40 % right). The background still goes with the class.
-cifar10 trains as the paper does on ImageNet (weight 1, batch 100,
-50,000 steps, Adam 2e-4 with beta1 0.5); on CIFAR-10 it chose among 27 settings. The networks are DCGAN's, of widths
-of our choice: kernels of 4x4 instead of the generator's 5x5, no dropout and no noise in the discriminator.
+
+cifar10 trains as the paper does on ImageNet (weight 1, batch 100, 50,000 steps, Adam 2e-4 with beta1 0.5); on
+CIFAR-10 it chose among 27 settings. The networks are DCGAN's, of widths of our choice: kernels of 4x4 instead of the
+generator's 5x5, no dropout and no noise in the discriminator.
 """
 
 from ml_collections import ConfigDict

@@ -13,10 +13,10 @@ All but the last two stack the tenth of Fashion-MNIST that comes with the packag
 
 | variant | hardware, time | score: modes of 1,000 |
 |---|---|---|
-| '' (DCGAN) | 2 CPU cores, about 0.2 s a step; run in its smoke form only | none measured; papers: 30.6 and 78.5 (MNIST, 500,000 steps) |
-| unrolled | about 0.4 s a step; smoke form only | none measured; paper: 236.4 (5 steps) |
-| pacgan2 | about 0.4 s a step; smoke form only | none measured; paper: 484.5 |
-| r3gan | about 0.3 s a step; smoke form only | none measured |
+| '' (DCGAN) | 2 CPU cores; run in its smoke form only | none measured; papers: 30.6 and 78.5 (MNIST, 500,000 steps) |
+| unrolled | smoke form only | none measured; paper: 236.4 (5 steps) |
+| pacgan2 | smoke form only | none measured; paper: 484.5 |
+| r3gan | smoke form only | none measured |
 | weak_paper | not run here | paper: as above |
 | paper | one GPU; not run here | papers: DCGAN 99.0 (VEEGAN), 78.9 (PacGAN's repetition), unrolled 48.7, PacGAN 1,000; R3GAN with its own networks 1,000 |
 

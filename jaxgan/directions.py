@@ -2,9 +2,9 @@
 
 Pictures are drawn and judged by small classifiers of the data set's own attributes. The direction of an
 attribute is the mean latent of the pictures that show it less the mean latent of those that do not, without
-the part of it along which the other attributes change. Then it is measured, on latents that had no part in it: how many pictures that lacked the attribute
-have it once the direction is added, and in how many every other attribute changes along; beside it what
-a random direction of the same length does to them.
+the part of it along which the other attributes change. Then it is measured, on latents that had no part
+in it: how many pictures that lacked the attribute have it once the direction is added, and in how many
+every other attribute changes along; beside it what a random direction of the same length does to them.
 
 Sources: Radford, Metz, Chintala 2015, arXiv 1511.06434, section 6.3.2, who add differences of means of three
 latents; Shen et al. 2020, arXiv 1907.10786, who project other attributes out. The table is ours.

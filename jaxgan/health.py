@@ -113,7 +113,25 @@ def distances(rows: np.ndarray) -> np.ndarray:
   return found
 
 
-def diversity(fake: Any, real: Any) -> tuple[float, float]:
+class Reference(NamedTuple):
+  """What samples are measured by.
+
+  Attributes:
+    spread: mean distance between two real pictures.
+    near: distance to the nearest other one that 1 real picture in 20 falls below.
+  """
+
+  spread: float
+  near: float
+
+
+def reference(real: Any) -> Reference:
+  """The `Reference` of real images [N, H, W, C]; N should be that of the samples."""
+  apart = distances(small(real))
+  return Reference(float(apart[np.isfinite(apart)].mean()), float(np.quantile(apart.min(1), 0.05)))
+
+
+def diversity(fake: Any, real: Reference) -> tuple[float, float]:
   """How varied samples are beside as many real pictures: (distance, duplicates).
 
   distance = mean |G(z) - G(z')| / mean |x - x'|, near 1 where the variety is that of the data.
@@ -121,29 +139,26 @@ def diversity(fake: Any, real: Any) -> tuple[float, float]:
   cases: 0.05 by that definition for a perfect generator, 1 for one that repeats itself.
 
   Args:
-    fake, real: images [N, H, W, C], N the same.
+    fake: images [N, H, W, C].
+    real: see `reference`.
   """
-  of_fake, of_real = distances(small(fake)), distances(small(real))
-  off = ~np.eye(len(of_real), dtype=bool)
-  nearest = np.quantile(of_real.min(1), 0.05)
-  spread = of_real[off].mean()
+  apart = distances(small(fake))
+  mean = apart[np.isfinite(apart)].mean()
   return (
-    float(of_fake[off].mean() / spread) if spread else 1.0,
-    float(np.mean(of_fake.min(1) < nearest)),
+    float(mean / real.spread) if real.spread else 1.0,
+    float(np.mean(apart.min(1) < real.near)),
   )
 
 
-def movement(now: Any, before: Any, real: Any) -> float:
+def movement(now: Any, before: Any, real: Reference) -> float:
   """mean |G_now(z) - G_before(z)| / mean |x - x'|: about 1 where the same latent shows another picture.
 
   Args:
     now, before: images of the same latents at two looks [N, H, W, C].
-    real: real images [N, H, W, C].
+    real: see `reference`.
   """
-  off = ~np.eye(len(real), dtype=bool)
-  spread = distances(small(real))[off].mean()
   moved = np.linalg.norm(small(now) - small(before), axis=1).mean()
-  return float(moved / spread) if spread else 0.0
+  return float(moved / real.spread) if real.spread else 0.0
 
 
 def turn(parameters: Sequence[np.ndarray]) -> float:
@@ -167,8 +182,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
 
   Args:
     looks: of the run so far, oldest first: 'finite' (1 or 0), 'logit', 'separation', 'diversity',
-      'duplicates', and where they are known 'movement', 'turn', 'overfitting', 'modes', 'modes_known'
-      and 'progress', the part of the run that is done.
+      'duplicates', and where they are known 'movement', 'generator_turn', 'overfitting', 'modes',
+      'modes_known' and 'progress', the part of the run that is done.
     limits: see `Limits`.
   """
   if not looks:
@@ -222,7 +237,7 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
     return Verdict(
       'oscillating',
       f'the same latents moved by {last["movement"]:.0%} of the distance between pictures since the '
-      f'last look, cosine of the last two ways {last.get("turn", np.nan):.2f}',
+      f'last look, cosine of the last two ways {last.get("generator_turn", np.nan):.2f}',
       'an average of the generator (ema.decay), R1, lower learning rates, or play=extragradient',
     )
   if known and all(x.get('modes', known) <= known / 2 for x in recent):

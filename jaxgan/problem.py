@@ -80,8 +80,6 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
       f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section'
     )
   rounds = 2 if config.play == 'extragradient' else 1  # every one counts as an update
-  if rounds > 1 and max(updates.values()) > 1:
-    raise ConfigError(f'play=extragradient with updates={updates}; expected 1 of each player')
   for name, spec in config.optimizer.items():
     if spec.get('lookahead') and spec.lookahead.get('steps', 0) % rounds:
       raise ConfigError(
@@ -102,15 +100,18 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     else None
   )
   flip = config.data.flip
-  step = train_step.make_train_step(
-    game,
-    txs,
-    updates=updates,
-    accumulate=config.accumulate,
-    play=config.play,
-    ema=ema,
-    preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
-  )
+  try:
+    step = train_step.make_train_step(
+      game,
+      txs,
+      updates=updates,
+      accumulate=config.accumulate,
+      play=config.play,
+      ema=ema,
+      preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
+    )
+  except ValueError as error:
+    raise ConfigError(str(error)) from error
 
   @jax.jit  # out here: compiled once for all keys
   def create(key: jax.Array, players: Any) -> TrainState:

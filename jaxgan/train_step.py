@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.config import FIELDS
 from jaxgan.games import Game
 from jaxgan.nn import replicas
 from jaxgan.train_state import TrainState
@@ -17,7 +18,7 @@ CHECKS = (
   'parameters or statistics',
 )  # in the order in which one update can go wrong
 FINITE = 2**30
-PLAYS = ('alternating', 'simultaneous', 'extragradient')
+PLAYS = FIELDS['play'].choices
 
 
 class Average(NamedTuple):

@@ -37,11 +37,12 @@ def test_overfitting_is_how_far_held_out_pictures_are_from_train_to_fake():
 def test_diversity_of_the_data_themselves_of_one_picture_and_of_one_mode():
   rng = np.random.default_rng(0)
   real = images(rng)
-  distance, twins = health.diversity(images(rng), real)
+  of_real = health.reference(real)
+  distance, twins = health.diversity(images(rng), of_real)
   assert 0.9 < distance < 1.1 and twins < 0.2
-  distance, twins = health.diversity(np.repeat(real[:1], 64, 0), real)
+  distance, twins = health.diversity(np.repeat(real[:1], 64, 0), of_real)
   assert distance < 1e-6 and twins == 1
-  distance, _ = health.diversity(images(rng, modes=1), real)
+  distance, _ = health.diversity(images(rng, modes=1), of_real)
   assert distance < 0.2
 
 
@@ -57,8 +58,9 @@ def test_pictures_are_compared_small():
 def test_movement_and_turn():
   rng = np.random.default_rng(0)
   real = images(rng, 256)
-  assert health.movement(real, real, real) == 0
-  assert 0.8 < health.movement(images(rng, 256), real, real) < 1.2
+  of_real = health.reference(real)
+  assert health.movement(real, real, of_real) == 0
+  assert 0.8 < health.movement(images(rng, 256), real, of_real) < 1.2
   a, b = np.array([0.0, 0]), np.array([1.0, 0])
   assert health.turn([a, b, 2 * b]) == 1
   assert health.turn([a, b, a]) == -1
@@ -67,7 +69,7 @@ def test_movement_and_turn():
 
 WELL = {
   'finite': 1.0, 'logit': 2.0, 'separation': 0.9, 'diversity': 0.95, 'duplicates': 0.06,
-  'movement': 0.2, 'turn': 0.1, 'overfitting': 0.1,
+  'movement': 0.2, 'generator_turn': 0.1, 'overfitting': 0.1,
 }  # fmt: skip
 
 
@@ -83,7 +85,7 @@ WELL = {
     ('discriminator too strong', {'diversity': 0.1, 'separation': 1.0}, 'tells 100.0%'),
     ('generator collapsed', {'diversity': 0.1, 'movement': 1.5}, 'distance between samples'),
     ('discriminator overfitting', {'overfitting': 0.8}, '80% of the way'),
-    ('oscillating', {'movement': 0.9, 'turn': -0.5}, 'moved by 90%.*-0.50'),
+    ('oscillating', {'movement': 0.9, 'generator_turn': -0.5}, 'moved by 90%.*-0.50'),
     ('diverged', {'logit': 1e6}, 'mean |logit| 1e+06'),
     ('diverged', {'finite': 0.0}, 'not finite'),
   ],

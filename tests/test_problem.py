@@ -57,7 +57,7 @@ def test_extragradient_counts_two_updates_a_step(config):
 @pytest.mark.parametrize(
   'section, value, says',
   [
-    ('updates', {'discriminator': 2}, 'play=extragradient with updates=.*; expected 1 of each'),
+    ('updates', {'discriminator': 2}, "play='extragradient' with updates=.*; expected 1 of each"),
     ('optimizer', {'generator': {'lookahead': {'steps': 3}}}, 'lookahead.steps=3: .* even number'),
   ],
 )

@@ -69,6 +69,14 @@ def find(name: str) -> Mixture:
   return made
 
 
+def mixture_of(dataset: Dataset) -> Mixture | None:
+  """The mixture that a data set's points are of, in their units; None of other data."""
+  columns = dataset.arrays or {}
+  if not {'mean', 'std'} <= set(columns):
+    return None
+  return Mixture(np.unique(columns['mean'], axis=0), float(columns['std'][0]))
+
+
 def load(
   name: str,
   *,

@@ -9,8 +9,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import jax
+import numpy as np
 
 from jaxgan.config import ConfigError, nearest
 from jaxgan.datasets import Dataset
@@ -44,6 +48,28 @@ class Run(NamedTuple):
   cache_dir: str = ''
   total_steps: int = 0
   part: Callable[[str], Dataset] | None = None
+
+
+def drawer(game: Game, batch: int) -> Callable[..., np.ndarray]:
+  """Samples of a game, as many as there are labels, drawn `batch` at a time.
+
+  Returns:
+    `(players, labels [n], seed, truncation=0.0) -> images [n, H, W, C]`, the same latents for the same seed.
+  """
+
+  @partial(jax.jit, static_argnames='truncation')
+  def draw(players, key, label, truncation):
+    options = {'truncation': truncation} if truncation else {}  # not every latent can be truncated
+    z = game.predict['latent'](players, key, n=batch, **options)
+    return game.predict['sample'](players, key, label=label, z=z)
+
+  def drawn(players: Any, labels: Any, seed: int, truncation: float = 0.0) -> np.ndarray:
+    parts = np.pad(labels, (0, -len(labels) % batch), mode='edge').reshape(-1, batch)
+    keys = [jax.random.fold_in(jax.random.key(seed), i) for i in range(len(parts))]
+    images = [draw(players, key, part, truncation=truncation) for key, part in zip(keys, parts)]
+    return np.concatenate(jax.device_get(images))[: len(labels)]
+
+  return drawn
 
 
 def names() -> list[str]:

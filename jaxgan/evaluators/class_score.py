@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxgan import plots, progress
 from jaxgan.datasets import Dataset
-from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.metrics import classifier
 from jaxgan.metrics.prdc import prdc
 
@@ -128,25 +127,13 @@ def make(
   if not run.dataset.pictures:
     raise NotApplicable(f'{run.dataset.name} has no pictures; the evaluator modes judges points')
   score = ClassScore(run.dataset, samples, k, run.cache_dir, run.seed)
-  predict = run.game.predict
-
-  @partial(jax.jit, static_argnums=3)
-  def draw(players, key, label, truncation):
-    z = predict['latent'](players, key, n=BATCH, truncation=truncation)
-    return predict['sample'](players, key, label=label, z=z)
+  draw = drawer(run.game, BATCH)
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
     scores: dict[str, float] = {}
     for truncation in truncations:
-
-      def sample(labels, seed, truncation=truncation):
-        parts = np.pad(labels, (0, -len(labels) % BATCH), mode='edge').reshape(-1, BATCH)
-        keys = [jax.random.fold_in(jax.random.key(seed), i) for i in range(len(parts))]
-        images = [draw(players, key, part, truncation) for key, part in zip(keys, parts)]
-        return np.concatenate(jax.device_get(images))[: len(labels)]
-
       suffix = f'@{truncation:g}' if truncation else ''
-      found = score(sample)
+      found = score(partial(draw, players, truncation=truncation))
       if not run.game.conditional:
         del found['class_accuracy']  # no class was asked for
       scores |= {f'{name}{suffix}': value for name, value in found.items()}

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from jaxgan import datasets, health, plots, progress
-from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.datasets import points
+from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.evaluators.spectra import singular_values
 
 MOST_PARAMETERS = 2**24  # of a player whose way is followed
@@ -43,29 +44,22 @@ class Looks:
     draw = lambda data: datasets.preprocess(
       data.fetch(np.sort(rng.choice(data.size, samples, data.size < samples))), jax.random.key(0)
     )
-    self.real, self.key = draw(run.dataset), jax.random.key(run.seed)
+    self.real = draw(run.dataset)
     self.held_out = draw(run.part(held_out)) if held_out and run.part else None
-    columns = run.dataset.arrays or {}
-    known = {'mean', 'std'} <= set(columns)  # of a mixture
-    self.means = np.unique(columns['mean'], axis=0) if known else None
+    self.reference = health.reference(self.real['image'])
+    self.mixture = points.mixture_of(run.dataset)
     self.before: np.ndarray | None = None
     self.ways: dict[str, list[np.ndarray]] = {}
-    predict, n = run.game.predict, samples
-
-    @jax.jit
-    def sample(players, label):
-      z = predict['latent'](players, self.key, n=n)
-      return predict['sample'](players, self.key, label=label, z=z)
-
-    self.sample = sample
+    self.sample, self.seed = drawer(run.game, samples), run.seed
+    score, key = run.game.predict['score'], jax.random.key(run.seed)
     self.score = jax.jit(
-      lambda players, image, label: predict['score'](players, self.key, image=image, label=label)
+      lambda players, image, label: score(players, key, image=image, label=label)
     )
 
   def __call__(self, players: Mapping[str, Any]) -> dict[str, float]:
     """One look: the numbers that `jaxgan.health.verdict` reads, and the critic's spectra."""
     label = self.real['label']
-    fake = np.asarray(self.sample(players, label))
+    fake = self.sample(players, label, self.seed)
     logits = {'fake': self.score(players, fake, label)}
     logits['real'] = self.score(players, self.real['image'], label)
     if self.held_out is not None:
@@ -76,18 +70,18 @@ class Looks:
     row = {'finite': float(finite), 'logit': float(np.abs(everything).mean())}
     if not finite:
       return row
-    real = np.asarray(self.real['image'])
     row['separation'] = health.separation(found['real'], found['fake'])
     row['real_accuracy'] = float(np.mean(found['real'] > 0))
     row['fake_accuracy'] = float(np.mean(found['fake'] < 0))
-    row['diversity'], row['duplicates'] = health.diversity(fake, real)
-    if self.means is not None:
-      nearest = np.linalg.norm(fake[:, 0, 0, None] - self.means, axis=-1).argmin(1)
-      share = np.bincount(nearest, minlength=len(self.means)) / len(nearest)
+    row['diversity'], row['duplicates'] = health.diversity(fake, self.reference)
+    if self.mixture is not None:
+      means = self.mixture.means
+      nearest = np.linalg.norm(fake[:, 0, 0, None] - means, axis=-1).argmin(1)
+      share = np.bincount(nearest, minlength=len(means)) / len(nearest)
       row['modes'] = float(np.sum(4 * len(share) * share > 1))  # a quarter of its part, at least
       row['modes_known'] = float(len(share))
     if self.before is not None:
-      row['movement'] = health.movement(fake, self.before, real)
+      row['movement'] = health.movement(fake, self.before, self.reference)
     self.before = fake
     if self.held_out is not None:
       row['overfitting'] = health.overfitting(found['real'], found['held_out'], found['fake'])
@@ -99,7 +93,6 @@ class Looks:
         del ways[:-3]
         if len(ways) == 3:
           row[f'{name}_turn'] = health.turn(ways)
-    row['turn'] = row.get('generator_turn', 0.0)
     spectra = dict(singular_values(players['discriminator']['params']))
     row['sigma_max'] = max((float(s[0]) for s in spectra.values()), default=0.0)
     row['stable_rank'] = min(
@@ -136,6 +129,8 @@ def make(
     if cost > share * (now - began) and not final:
       return {}
     history[:] = [row for row in history if row['step'] < step]  # a resumed run looks again
+    if final and len(history) < health.LOOKS - 1:
+      return {}  # nothing could be said: spare short runs the compilation
     row = look(players) | {'progress': step / run.total_steps if run.total_steps else 1.0}
     said = health.verdict([*history, row])
     history.append({'step': step, **row, **said._asdict()})

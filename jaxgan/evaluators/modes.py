@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import landscapes, plots, progress
-from jaxgan.datasets import Dataset
-from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.datasets import Dataset, points
+from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.metrics import classifier, modes
 
 BATCH = 500  # samples drawn at a time
@@ -23,23 +23,9 @@ MOST_BYTES = 2**28  # of pictures that the classifier learns from
 
 def sampler(run: Run, count: int) -> Callable[[Any], np.ndarray]:
   """players -> `count` samples, classes as often as in the data, the same latents at every call."""
-  predict, data = run.game.predict, run.dataset
-  rng = np.random.default_rng(run.seed)
-  labels = data.fetch(rng.integers(0, data.size, -(-count // BATCH) * BATCH))['label']
-
-  @jax.jit
-  def draw(players, key, label):
-    z = predict['latent'](players, key, n=BATCH)
-    return predict['sample'](players, key, label=label, z=z)
-
-  def drawn(players: Any) -> np.ndarray:
-    parts = [
-      draw(players, jax.random.fold_in(jax.random.key(run.seed), i), part)
-      for i, part in enumerate(labels.reshape(-1, BATCH))
-    ]
-    return np.concatenate(jax.device_get(parts))[:count]
-
-  return drawn
+  rng, draw = np.random.default_rng(run.seed), drawer(run.game, BATCH)
+  labels = run.dataset.fetch(rng.integers(0, run.dataset.size, count))['label']
+  return lambda players: draw(players, labels, run.seed)
 
 
 class Plane:
@@ -100,22 +86,22 @@ def kept(folder: Path, until: int) -> list[landscapes.Frame]:
 
 def of_points(run: Run, samples: int, within: float, matched: int, picture: bool) -> Evaluate:
   """The evaluator of a mixture; see `make`."""
-  columns = run.dataset.arrays or {}
-  if not {'mean', 'std'} <= set(columns):
+  mixture = points.mixture_of(run.dataset)
+  if mixture is None:
     raise NotApplicable(f'{run.dataset.name} does not say where its modes are')
-  means, std = np.unique(columns['mean'], axis=0), float(columns['std'][0])
+  means, std = mixture
   drawn, plane, folder = sampler(run, samples), Plane(run), run.workdir / 'modes'
   matched = min(matched, samples, run.dataset.size)
   chosen = np.random.default_rng(run.seed).permutation(run.dataset.size)[:matched]
   real = run.dataset.fetch(chosen)['image'][:, 0, 0]
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    points = drawn(players)[:, 0, 0]
-    scores = modes.of_points(points, means, std, within)
-    if matched and np.isfinite(points[:matched]).all():
-      scores['w1'] = modes.wasserstein(points[:matched], real)
+    made = drawn(players)[:, 0, 0]
+    scores = modes.of_points(made, means, std, within)
+    if matched and np.isfinite(made[:matched]).all():
+      scores['w1'] = modes.wasserstein(made[:matched], real)
     if picture:
-      keep(folder, plane.frame(step, players, points, scores))
+      keep(folder, plane.frame(step, players, made, scores))
     if picture and final:
       pictures = landscapes.draw(kept(folder, step), means, run.dataset.name)
       landscapes.save(pictures, run.workdir / 'modes.gif')

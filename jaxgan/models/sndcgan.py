@@ -21,7 +21,7 @@ from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
-from jaxgan.nn.heads import head
+from jaxgan.nn.heads import head, pooled
 from jaxgan.nn.labels import conditions as class_conditions
 from jaxgan.nn.precision import widen
 from jaxgan.nn.spectral_norm import SNConv, SNConvTranspose, SNDense
@@ -189,8 +189,6 @@ class Discriminator(Network):
     Raises:
       ValueError: an option that does not exist, or a head that does not fit the data.
     """
-    if self.pool not in ('none', 'sum', 'mean'):
-      raise ValueError(f"pool={self.pool!r}; expected 'none', 'sum' or 'mean'")
     last, *widths = self.widths()
 
     def layer(x: jax.Array, features: int, name: str, **options: Any) -> jax.Array:
@@ -204,13 +202,7 @@ class Discriminator(Network):
       x = layer(x, width, f'{i}')
       x = layer(x, width, f'down_{i}', kernel_size=4, stride=2, padding=1)
       x = self.attended(x, i, train)
-    x = widen(layer(x, last, 'last'))
-    if self.pool == 'none':
-      h, positions = x.reshape(len(x), -1), 1
-    elif self.pool == 'sum':
-      h, positions = x.sum((1, 2)), x.shape[1] * x.shape[2]
-    else:
-      h, positions = x.mean((1, 2)), 1
+    h, positions = pooled(widen(layer(x, last, 'last')), self.pool)
     return head(self, self.head, positions=positions, **self.layers())(h, labels, train)
 
 

@@ -20,7 +20,7 @@ from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
 from jaxgan.nn.attention import Attention
 from jaxgan.nn.batch_norm import BatchNorm, ConditionalBatchNorm
-from jaxgan.nn.heads import head
+from jaxgan.nn.heads import head, pooled
 from jaxgan.nn.labels import conditions as class_conditions
 from jaxgan.nn.precision import widen
 from jaxgan.nn.resample import average_pool
@@ -215,7 +215,7 @@ class Discriminator(nn.Module):
     head: kind of the last layers, see `jaxgan.nn.heads`; '' is 'projection' where there are classes.
     embed_dim, normalize, info_discrete, info_categories, info_continuous: of the head.
     attention: sizes after whose block self-attention is put (the block that makes the size).
-    pool: 'sum' (SN-GAN) or 'mean' (WGAN-GP) over the last feature map.
+    pool: 'sum' (SN-GAN) or 'mean' (WGAN-GP) over the last feature map, or 'none', all of it flat.
     norm: 'none', or 'batch' or 'layer' (WGAN-GP) and others of `jaxgan.nn.batch_norm`, before the
       activations of the blocks.
     shortcut: what a block's shortcut sees of the block's input x: x itself ('raw', the papers), or as
@@ -263,7 +263,6 @@ class Discriminator(nn.Module):
     """
     widths, downs = widths_at(DISCRIMINATOR_WIDTHS, self.resolution)
     _one_of('shortcut', self.shortcut, SHORTCUTS)
-    _one_of('pool', self.pool, ('sum', 'mean'))
     layers: dict[str, Any] = {
       'spectral': self.spectral,
       'eps': self.sn_eps,
@@ -287,11 +286,8 @@ class Discriminator(nn.Module):
       h = block(h, train)
       if i < downs and h.shape[1] in self.attention:
         h = Attention(conv=conv, dtype=self.dtype, name=f'attention_{i}')(h, train)
-    h = widen(activation(h))
-    positions = h.shape[1] * h.shape[2]
-    if self.pool == 'mean':
-      h, positions = h / positions, 1
-    return head(self, self.head, positions=positions, **layers)(h.sum((1, 2)), labels, train)
+    h, positions = pooled(widen(activation(h)), self.pool)
+    return head(self, self.head, positions=positions, **layers)(h, labels, train)
 
 
 def _activation(slope: float) -> Callable[[jax.Array], jax.Array]:

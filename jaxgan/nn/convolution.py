@@ -134,6 +134,7 @@ def _geometry(
   return Geometry((size[0], size[1]), (kernel[0], kernel[1]), strides, _edges(padding))
 
 
+WRITTEN_OUT = 32  # vmapped kernels at most: more of them would take minutes to compile
 _face = Primitive('convolution_face')
 
 
@@ -192,7 +193,8 @@ def _batch(operands: Any, dims: Any, *, face: str, geometry: Geometry) -> Any:
     [_bind(face, at(a, dims[0], i), at(b, dims[1], i), geometry) for i in range(count)]
   )
   grouped = jax.vmap(lambda a, b: bilinear.native(face, a, b, geometry), dims)
-  return jax.lax.platform_dependent(a, b, cpu=each, default=grouped), 0
+  on_cpu = each if count <= WRITTEN_OUT else grouped
+  return jax.lax.platform_dependent(a, b, cpu=on_cpu, default=grouped), 0
 
 
 _face.def_impl(_eager)

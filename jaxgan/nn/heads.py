@@ -176,6 +176,29 @@ class Head(nn.Module):
     return layer(labels, train)
 
 
+POOLS = ('none', 'sum', 'mean')
+
+
+def pooled(x: jax.Array, kind: str) -> tuple[jax.Array, int]:
+  """(features [B, F], positions that each is a sum over) of a feature map [B, H, W, C], for `head`.
+
+  Args:
+    x: the map.
+    kind: 'sum' or 'mean' over the positions, F = C; or 'none', all of it flat.
+
+  Raises:
+    ValueError: another kind.
+  """
+  if kind not in POOLS:
+    raise ValueError(f'pool={kind!r}; expected one of {", ".join(map(repr, POOLS))}')
+  if kind == 'none':
+    return x.reshape(len(x), -1), 1
+  positions = x.shape[1] * x.shape[2]
+  if kind == 'mean':
+    x, positions = x / positions, 1
+  return x.sum((1, 2)), positions
+
+
 def head(parent: nn.Module, kind: str, **fields: Any) -> Head:
   """The Head of a discriminator, for its compact method.
 

@@ -121,7 +121,7 @@ def test_as_an_evaluator_it_asks_the_players_for_the_classes(dataset, score, mon
     rows = jnp.asarray(COLORS)[(label + players['shift']) % 3] / 127.5 - 1
     return jnp.broadcast_to(rows[:, None, None], (len(label), 16, 16, 3))
 
-  latent = lambda players, key, *, n, truncation: jnp.zeros((n, 2))
+  latent = lambda players, key, *, n, truncation=0.0: jnp.zeros((n, 2))
   run = Run(game(sample=sample, latent=latent), dataset, Path('.'), None, cache_dir='')
   monkeypatch.setattr(class_score, 'ClassScore', lambda *a: score)
   evaluate = class_score.make(run, samples=400)

@@ -63,7 +63,7 @@ def test_held_out_pictures_are_the_part_asked_for(tmp_path):
 
 def test_a_picture_that_is_not_finite_is_seen():
   class Data:
-    size, arrays = 8, None
+    size, arrays = 8, None  # of a data set
 
     @staticmethod
     def fetch(index):

@@ -76,7 +76,7 @@ def test_what_the_head_sees(pool, inputs):
     (Generator(channels=(8, 4)), r'channels=\(8, 4\); expected a positive number, or 4 of them'),
     (Generator(dim_z=5), r'z has shape \(2, 128\); expected \[batch, dim_z=5\]'),
     (Generator(condition='batch_norm'), "condition='batch_norm' needs labels"),
-    (Discriminator(pool='max'), "pool='max'; expected 'none', 'sum' or 'mean'"),
+    (Discriminator(pool='max'), "pool='max'; expected one of 'none', 'sum', 'mean'"),
   ],
 )
 def test_a_wrong_option_is_told(module, message):

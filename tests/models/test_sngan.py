@@ -158,7 +158,7 @@ def test_one_clear_line_of_the_generator(options, message):
   'options, message',
   [
     ({'shortcut': 'relu'}, "shortcut='relu'; expected one of 'raw', 'activated', 'normalised'"),
-    ({'pool': 'max'}, "pool='max'; expected one of 'sum', 'mean'"),
+    ({'pool': 'max'}, "pool='max'; expected one of 'none', 'sum', 'mean'"),
     ({'norm': 'group'}, "unknown norm 'group'"),
     ({'head': 'contrastive'}, "head='contrastive' needs labels; the data have none: give data.lab"),
   ],
