@@ -201,6 +201,8 @@ def _panel_of(name: str) -> tuple[int, str]:
   low = name.lower()
   if re.search(r'per_sec|steps?/s|images?/s|seconds|eta\b|throughput', low):
     return 80, 'Speed'
+  if low.startswith('health/') and not re.search('logit|sigma|rank|modes', low):
+    return 65, 'Health'
   if _UNIT_SCORE.search(low):
     return 0, 'Scores'
   if re.search(r'(?<![a-z])(fid|kid|fd|mmd|is|inception\w*)(?![a-z])', low):
@@ -211,7 +213,7 @@ def _panel_of(name: str) -> tuple[int, str]:
     return 30, 'Gradient norms'
   if 'norm' in low:
     return 40, 'Norms'
-  if re.search(r'sigma|singular|spectral|(?<![a-z])sv\d*(?![a-z])', low):
+  if re.search(r'sigma|singular|spectral|rank|(?<![a-z])sv\d*(?![a-z])', low):
     return 50, 'Singular values'
   if re.search(r'(?<![a-z])lr|learning_rate', low):
     return 60, 'Learning rates'
@@ -345,7 +347,7 @@ def _draw_panel(axes: Any, title: str, names: Sequence[str], series: Mapping[str
   axes.xaxis.set_major_formatter(EngFormatter(sep=''))
   if len(pooled):
     below = (
-      {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.1), 'ncols': 2} if len(names) > 4 else {}
+      {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.16), 'ncols': 2} if len(names) > 4 else {}
     )
     axes.legend(
       fontsize=8.5, frameon=True, framealpha=0.85, edgecolor='none', labelcolor=INK, **below

@@ -140,6 +140,8 @@ def test_metrics_fall_into_their_panels():
   assert list(panels) == ['Scores', 'Losses', 'Logits', 'Gradient norms', 'Speed']
   assert panels['Scores'] == ['class_accuracy', 'precision', 'recall']
   assert panels['Losses'] == ['discriminator/loss', 'generator/loss']
+  signs = {f'health/{name}': None for name in ('real_accuracy', 'logit', 'sigma_max', 'movement')}
+  assert [title for title, _ in plots._panels(signs)] == ['Logits', 'Singular values', 'Health']
   crowded = plots._panels({f'loss_{i}': None for i in range(13)})
   assert [name for _, names in crowded for name in names] == [f'loss_{i}' for i in range(13)]
   assert max(len(names) for _, names in crowded) <= 6

@@ -95,9 +95,8 @@ class Looks:
           row[f'{name}_turn'] = health.turn(ways)
     spectra = dict(singular_values(players['discriminator']['params']))
     row['sigma_max'] = max((float(s[0]) for s in spectra.values()), default=0.0)
-    row['stable_rank'] = min(
-      (float(np.sum(s**2) / s[0] ** 2) for s in spectra.values() if s[0]), default=0.0
-    )
+    ranks = (np.sum(s**2) / s[0] ** 2 for s in spectra.values() if len(s) > 1 and s[0])
+    row['stable_rank'] = float(min(ranks, default=0.0))  # a layer of one output always has 1
     return row
 
 
@@ -140,7 +139,8 @@ def make(
     run.writer.write_texts(step, {'health': str(said)})
     plots.atomically(file, lambda f: f.write((json.dumps(history, indent=1) + '\n').encode()))
     taken.append(time.monotonic() - now)
-    run.writer.write_scalars(step, {f'health/{name}': value for name, value in row.items()})
+    curves = {k: v for k, v in row.items() if k not in ('finite', 'progress', 'modes_known')}
+    run.writer.write_scalars(step, {f'health/{name}': value for name, value in curves.items()})
     return {}  # signs, and no scores
 
   return evaluate
