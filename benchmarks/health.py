@@ -26,8 +26,9 @@ RELATIVISTIC = {
 OVERFIT = {
   'data.split': 'train[:100]',
   'health.held_out': 'train[1000:3000]',
-  'updates.discriminator': 10,
-  'game.hidden': 512,
+  'updates.discriminator': 5,
+  'game.hidden': 256,
+  'total_steps': 1500,
 }
 ROWS = (
   ('healthy', 'R1', 'ring8', R1),
@@ -45,7 +46,7 @@ ROWS = (
     'ring8',
     {'updates.discriminator': 5, 'optimizer.generator.learning_rate': 1e-7, 'total_steps': 2000},
   ),
-  ('discriminator overfitting', '100 points, 10 discriminator steps', 'ring8', OVERFIT),
+  ('discriminator overfitting', '100 points, 5 discriminator steps', 'ring8', OVERFIT),
   (
     'oscillating',
     'Wasserstein loss without a Lipschitz critic',
