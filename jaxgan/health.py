@@ -62,7 +62,7 @@ class Limits(NamedTuple):
   separation: float = 0.99
   diversity: float = 0.25
   duplicates: float = 0.5
-  overfitting: float = 0.5
+  overfitting: float = 0.3
   movement: float = 0.7
   logit: float = 1e4
 
@@ -118,7 +118,8 @@ class Reference(NamedTuple):
 
   Attributes:
     spread: mean distance between two real pictures.
-    near: distance to the nearest other one that 1 real picture in 20 falls below.
+    near: a quarter of the median distance from a real picture to the nearest other one: below it two
+      samples are twins.
   """
 
   spread: float
@@ -128,15 +129,16 @@ class Reference(NamedTuple):
 def reference(real: Any) -> Reference:
   """The `Reference` of real images [N, H, W, C]; N should be that of the samples."""
   apart = distances(small(real))
-  return Reference(float(apart[np.isfinite(apart)].mean()), float(np.quantile(apart.min(1), 0.05)))
+  return Reference(float(apart[np.isfinite(apart)].mean()), float(np.median(apart.min(1)) / 4))
 
 
 def diversity(fake: Any, real: Reference) -> tuple[float, float]:
   """How varied samples are beside as many real pictures: (distance, duplicates).
 
   distance = mean |G(z) - G(z')| / mean |x - x'|, near 1 where the variety is that of the data.
-  duplicates = share of samples whose nearest other sample is nearer than real pictures are in 1 of 20
-  cases: 0.05 by that definition for a perfect generator, 1 for one that repeats itself.
+  duplicates = share of samples with a twin, another one nearer than `Reference.near`: next to 0 for the
+  data themselves, 1 for a generator that repeats itself. Samples that merely lack detail are nearer to
+  each other than real pictures are, and no twins.
 
   Args:
     fake: images [N, H, W, C].

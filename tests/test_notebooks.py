@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 import jaxgan
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / 'notebooks').glob('*.ipynb'))
+QUICK = ('losses_as_functions',)  # the others take half a minute each
 
 
 def test_there_are_notebooks():
@@ -26,7 +27,11 @@ def test_is_committed_without_outputs(path):
     assert not cell.outputs and cell.execution_count is None
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+  'path',
+  [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+  ids=lambda path: path.stem,
+)
 def test_runs_with_two_steps(path, tmp_path, monkeypatch):
   places = [str(Path(jaxgan.__file__).parents[1]), os.environ.get('PYTHONPATH', '')]
   monkeypatch.setenv('PYTHONPATH', os.pathsep.join(filter(None, places)))

@@ -39,6 +39,7 @@ def test_other_numbers_are_refused():
     step.check_equal({'jaxgan': facts, 'torch': {**facts, 'parameters': 11}})
 
 
+@pytest.mark.slow
 def test_one_command_writes_the_table(tmp_path, monkeypatch, capsys):
   small = tmp_path / 'small.py'
   small.write_text(
