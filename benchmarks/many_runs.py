@@ -1,7 +1,7 @@
 """Sixteen runs in one program beside the same sixteen one after the other, on a game in the plane.
 
   python -m benchmarks.many_runs
-  python -m benchmarks.many_runs --hidden=128 --batch_size=256
+  python -m benchmarks.many_runs --hidden=128 --batch_size=256 --at_once=4
 
 Both sides step in turns, so that a machine that gets slower does so for both, with the data fed as in
 training. A side's start is all that comes before its second step; the one of a run alone is that of a second run,
@@ -68,13 +68,14 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--steps', type=int, default=2000, help='of a run, for the whole time')
   parser.add_argument('--batch_size', type=int, default=64)
   parser.add_argument('--hidden', type=int, default=32)
+  parser.add_argument('--at_once', type=int, default=0, help='runs computed at a time; 0 = all')
   given = parser.parse_args(argv)
   with tempfile.TemporaryDirectory() as folder:
     parallel.keep_programs(f'{folder}/programs')
     config = make_config(given)
     start(config, f'{folder}/first')
     before_one, one = timed(lambda: start(config, f'{folder}/one'))
-    config.runs.seeds = given.runs
+    config.runs.seeds, config.runs.at_once = given.runs, given.at_once
     before_many, many = timed(lambda: start(config, f'{folder}/many'))
     turns = [(timed(lambda: one(400))[0], timed(lambda: many(100))[0]) for _ in range(TURNS)]
   print(f'\n{given.runs} runs of {given.steps} steps of {given.batch_size}, {given.hidden} units')

@@ -61,6 +61,7 @@ def get_config(variant: str = '') -> ConfigDict:
     config.optimizer[player].schedule = 'linear'  # ever smaller steps, to settle on narrow modes
   config.ema.players = ()  # an average over steps hides that modes come and go
   config.total_steps, config.steps_per_call = 5000, 4
+  config.runs.at_once = 4  # many runs of this size at a time fall out of a CPU's cache
   config.log.every, config.checkpoint.every = 100, 5000
   config.evaluators = {'modes': {'every': 200}}
   config.smoke = {'game': {'hidden': 8}}

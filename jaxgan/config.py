@@ -73,6 +73,9 @@ FIELDS: dict[str, Field] = {
   'runs.sweep': Field(
     '', "numbers that differ among them: 'game.discriminator_penalties.r1.gamma=0.1,1,10; PATH=...'"
   ),
+  'runs.at_once': Field(
+    0, 'runs computed at a time, to save memory: the rest waits in a loop; 0 = all', 0
+  ),
   'log.every': Field(50, 'steps between logged lines', 1),
   'health.every': Field(250, 'steps between looks at the health of a run; 0 = off', 0),
   'health.share': Field(0.02, 'part of the time of a run that looks may take', 0.0, 1.0),

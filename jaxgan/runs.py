@@ -1,8 +1,8 @@
 """Many runs in one: N GANs train in one compiled step, each with its own state, data order and numbers.
 
 The step of one run is a function of the swept numbers: game and optimisers are made inside of it, from a
-config in which those numbers are traced, and `jax.vmap` makes N of it. What a run computes is what
-it would compute alone, to rounding. The state has an axis of runs in front of every array but the
+config in which those numbers are traced, and `jax.vmap` makes N of it, or `runs.at_once` of it in each
+turn of a loop where N need too much memory or cache. What a run computes is what it would compute alone, to rounding. The state has an axis of runs in front of every array but the
 step, so that whatever happens every k-th step stays one decision for all.
 """
 
@@ -25,8 +25,6 @@ from jaxgan.sweeps import Point, Sweep
 from jaxgan.train_state import TrainState
 from jaxgan.train_step import FINITE, name_nonfinite
 
-AXES: Any = TrainState(step=None, key=0, players=0, opt_state=0, ema=0)  # type: ignore[arg-type]
-
 
 def make_session(config: Any, workdir: Path, dataset: datasets.Dataset | None = None) -> Session:
   """The session of a config: of one run, or of as many as its section `runs` asks for."""
@@ -40,7 +38,7 @@ def make_many(
 
   Returns:
     (problem, the problem of every point by itself, sweep). The problem's `init` takes the keys [N],
-    its states have an axis of N runs in front (see `AXES`), its metrics are [N], and its batches are those of
+    the arrays of its states but the step have an axis of N runs in front, its metrics are [N], and its batches are those of
     the runs interleaved: [B N, ...], example b of run r at b N + r.
 
   Raises:
@@ -55,7 +53,7 @@ def make_many(
   for point in sweep.points:  # mistakes answer here, where the numbers are known
     alone.append(at(point))
     dataset = alone[-1].dataset
-  count = sweep.size
+  count, at_once = sweep.size, min(config.runs.at_once, sweep.size)
   for path in sweep.values:
     _check(path, alone[0], at)
   columns = {
@@ -64,9 +62,16 @@ def make_many(
   }
 
   def step(state: TrainState, batch: Any) -> tuple[TrainState, dict[str, jax.Array]]:
-    batch = jax.tree.map(lambda x: x.reshape(-1, count, *x.shape[1:]), batch)
-    one = lambda state, batch, point: at(point).step(state, batch)
-    return jax.vmap(one, in_axes=(AXES, 1, 0), out_axes=(AXES, 0))(state, batch, columns)
+    apart = lambda x: jnp.moveaxis(x.reshape(-1, count, *x.shape[1:]), 1, 0)
+    each = (state.replace(step=None), jax.tree.map(apart, batch), columns)
+
+    def one(run: tuple[TrainState, Any, Point]) -> tuple[TrainState, dict[str, jax.Array]]:
+      mine, batch, point = run
+      return at(point).step(mine.replace(step=state.step), batch)
+
+    whole = at_once in (0, count)
+    new, metrics = jax.vmap(one)(each) if whole else jax.lax.map(one, each, batch_size=at_once)
+    return new.replace(step=new.step[0]), metrics
 
   def init(keys: jax.Array) -> TrainState:
     states = [alone[i // sweep.seeds].init(keys[i]) for i in range(count)]

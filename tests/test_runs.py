@@ -88,9 +88,9 @@ def assert_runs_are(many, alone, rtol=1e-4, atol=1e-5):
     assert max(np.abs(v[i] - v[j]).max() for v in kernels) > 30 * atol, (i, j)
 
 
-@pytest.mark.parametrize('model', ['gan', 'dcgan'])
-def test_three_seeds_in_one_are_three_runs(model, tmp_path):
-  config = base(model, **{'runs.seeds': 3})
+@pytest.mark.parametrize('model, at_once', [('gan', 0), ('gan', 1), ('gan', 2), ('dcgan', 0)])
+def test_three_seeds_in_one_are_three_runs(model, at_once, tmp_path):
+  config = base(model, **{'runs.seeds': 3, 'runs.at_once': at_once})
   if model == 'dcgan':
     config.update_from_flattened_dict({'updates.discriminator': 2, 'accumulate': 2})
   many = trained(config, tmp_path / 'many')
