@@ -29,9 +29,24 @@ METHODS: dict[str, dict[str, Any]] = {
     f'{PENALTY}.r2.gamma': 0.1,
   },
 }
+CONSTANT = {f'optimizer.{player}.schedule': 'constant' for player in ('generator', 'discriminator')}
+PLAYS: dict[str, dict[str, Any]] = {
+  'alternating': {},
+  'simultaneous': {'play': 'simultaneous'},
+  'extragradient': {'play': 'extragradient'},
+  'optimistic': {f'optimizer.{p}.optimistic': 1.0 for p in ('generator', 'discriminator')},
+  'look-ahead, 5 steps': {
+    f'optimizer.{p}.lookahead': {'steps': 5, 'alpha': 0.5} for p in ('generator', 'discriminator')
+  },
+  'consensus': {'play': 'simultaneous', 'adjust.consensus': 0.1},
+  'symplectic': {'play': 'simultaneous', 'adjust.symplectic': 0.1},
+  'unrolled, 5 steps': {'game.unroll.steps': 5},
+}
 TABLES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
   'ring8': {name: ('mixture', changes) for name, changes in METHODS.items()},
   'grid25': {name: ('mixture:grid25', changes) for name, changes in METHODS.items()},
+  'plays8': {name: ('mixture', CONSTANT | changes) for name, changes in PLAYS.items()},
+  'plays25': {name: ('mixture:grid25', CONSTANT | changes) for name, changes in PLAYS.items()},
   'stacked': {
     'DCGAN': ('stacked_mnist', {}),
     'unrolled, 5 steps': ('stacked_mnist:unrolled', {}),
