@@ -17,9 +17,16 @@ from jaxgan import train
 from jaxgan.errors import UserError
 
 PENALTY = 'game.discriminator_penalties'
+UNROLLED: dict[
+  str, Any
+] = {  # the discriminator at a tenth of the generator's rate, as in the paper's code
+  'game.unroll.steps': 5,
+  'game.unroll.learning_rate': 1e-4,
+  'optimizer.discriminator.learning_rate': 1e-4,
+}
 METHODS: dict[str, dict[str, Any]] = {
   'GAN': {},
-  'unrolled, 5 steps': {'game.unroll.steps': 5},
+  'unrolled, 5 steps': UNROLLED,
   'PacGAN, 2': {'game.packing': 2},
   'R1': {f'{PENALTY}.r1.gamma': 0.1},
   'WGAN-GP': {'game.loss': 'wasserstein', f'{PENALTY}.gradient_penalty.weight': 0.1},
@@ -40,7 +47,7 @@ PLAYS: dict[str, dict[str, Any]] = {
   },
   'consensus': {'play': 'simultaneous', 'adjust.consensus': 0.1},
   'symplectic': {'play': 'simultaneous', 'adjust.symplectic': 0.1},
-  'unrolled, 5 steps': {'game.unroll.steps': 5},
+  'unrolled, 5 steps': UNROLLED,
 }
 TABLES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
   'ring8': {name: ('mixture', changes) for name, changes in METHODS.items()},

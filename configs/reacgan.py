@@ -38,7 +38,7 @@ def get_config(variant: str = '') -> ConfigDict:
 def pixel_faces(config: ConfigDict) -> None:
   """The embedded default: 16x16, a quarter of the width, two critic steps."""
   config.data.update(name='pixel_faces', batch_size=64)
-  config.game.update(channels=16, embed_dim=128, head_weight=0.25)
+  config.game.update(channels=16, embed_dim=128, head_weight=0.05)
   config.updates.discriminator = 2
   for player in ('generator', 'discriminator'):
     config.optimizer[player] = {'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.0, 'b2': 0.99}

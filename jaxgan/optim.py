@@ -10,6 +10,7 @@ import optax
 
 from jaxgan import schedules
 from jaxgan.errors import UserError
+from jaxgan.options import check_value
 
 OPTIMIZERS = ('adam', 'adamw', 'amsgrad', 'rmsprop', 'sgd', 'lion', 'adabelief')
 SCHEDULES = ('constant', 'linear', 'cosine')
@@ -149,16 +150,12 @@ def make_optimizer(spec: Mapping[str, Any], total_updates: int = 0) -> optax.Gra
   ahead = options.pop('lookahead', None)
   if 'learning_rate' not in options:
     raise OptimizerError(f'optimizer {name!r} has no learning_rate; give one, such as 2e-4')
-  for option, value in options.items():
+  numbers = ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights', 'optimistic')
+  for option, value in spec.items():
     try:
-      schedules.check(f'optimizer {name!r}: {option}', value)
+      check_value(f'optimizer {name!r}: {option}', value, float if option in numbers else None)
     except ValueError as error:
       raise OptimizerError(str(error)) from None
-  for option in ('learning_rate', 'warmup', 'hold', 'clip', 'clip_weights', 'optimistic'):
-    value = spec.get(option, 0)
-    known = not schedules.is_schedule(value) and not isinstance(value, jax.core.Tracer)
-    if known and not value >= 0:
-      raise OptimizerError(f'optimizer {name!r}: {option}={spec[option]!r}; expected 0 or more')
   peak = options.pop('learning_rate')
   rate = learning_rate(
     1.0 if schedules.is_schedule(peak) else peak,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxgan import augment as augmentations
-from jaxgan import losses, penalties
+from jaxgan import losses, options, penalties
 from jaxgan.games import Aux, Game
 from jaxgan.games.conditioning import Codes, check_packing, pack
 from jaxgan.games.judging import Judge, run
@@ -106,25 +106,40 @@ def adversarial(
     )
   terms = make_objectives(objectives or {}, code)
   alone = any(objective.alone for _, objective in terms.values())
-  views = {name: augmentations.find(name)(**options) for name, options in (augment or {}).items()}
+  views = {}
+  for name, given in (augment or {}).items():
+    make = augmentations.find(name)
+    options.check(f'augmentation {name!r}', make, given)
+    views[name] = make(**given)
   judge = Judge(discriminator, views, packing)
   running = {'real_mean', 'fake_mean'} & asked(specs_d)
-  if packing < 1:
-    raise ValueError(f'packing={packing}; expected 1 or more')
+  if not isinstance(packing, int) or packing < 1:
+    raise ValueError(f'game.packing={packing!r}; expected a whole number, 1 or more')
   if top_k is not None and alone:
     raise ValueError('game.top_k ranks by the logit of a loss; multi_hinge has none: leave it out')
   if packing > 1 and code.size:
     raise ValueError(
       f'packing={packing} with codes; a pack has as many codes as pictures: give packing=1'
     )
+  if unroll:
+    options.check('game.unroll', make_unrolled, unroll)
   future = make_unrolled(**unroll) if unroll else None
   if top_k is not None:  # wrong options answer now, not when a step is traced
+    options.check('game.top_k', losses.top_k_count, top_k, supplied=['step', 'batch_size'])
     losses.top_k_count(0, 1, **top_k)
   if latent_optimisation is not None:
+    options.check(
+      'game.latent_optimisation',
+      optimise,
+      latent_optimisation,
+      supplied=['z', 'f', 'chosen'],
+      also=['share'],
+    )
     # a cut at 1 is for latents that end there
     moving = {'clip': 1.0 if latent == 'uniform' else 0.0, **latent_optimisation}
     share = moving.pop('share', 0.8)
-    if not 0 <= share <= 1:
+    options.check_value('game.latent_optimisation: share', share, float)
+    if not share <= 1:
       raise ValueError(f'game.latent_optimisation.share={share}; expected a number from 0 to 1')
     jax.eval_shape(lambda z: optimise(z, lambda z: z.sum(-1), **moving), jnp.zeros((1, dim_z)))
 

@@ -20,6 +20,7 @@ from jaxgan.games.conditioning import (
 )
 from jaxgan.games.objectives import OBJECTIVES
 from jaxgan.nn import heads
+from jaxgan.options import check_value, kind_of
 
 
 def from_networks(
@@ -58,6 +59,8 @@ def from_networks(
   resolution, width, channels = image_shape
   if width != resolution:
     raise ValueError(f'images of {resolution}x{width}; expected squares: set data.resolution')
+  check_value('game.head_weight', head_weight, float)
+  check_value('game.label_dim', label_dim, int)
   if conditioning not in CONDITIONINGS:
     raise ValueError(f'game.conditioning={conditioning!r}; {nearest(conditioning, CONDITIONINGS)}')
   if conditioning and num_classes < 2:
@@ -88,16 +91,32 @@ def from_networks(
     {'num_classes': 0 if conditioning else num_classes, 'image_channels': channels},
     {'num_classes': num_classes if by_head or (told and not conditioning) else 0},
   ]
+  for name, value in options.items():
+    for network in (generator, discriminator):
+      field = inspect.signature(network).parameters.get(name.removeprefix('discriminator_'))
+      if field is not None:
+        check_value(f'game.{name}', value, kind_of(field))
   *given, rest = _divide(fields, {'resolution': resolution, **options})
   for i in (0, 1):
     given[i] = {k: v for k, v in own[i].items() if k in fields[i]} | given[i]
+  check_value('game.packing', rest.get('packing', 1), int)
   if rest.get('packing', 1) > 1 and num_classes > 1 and (by_head or conditioning):
     raise ValueError(
       f'game.packing={rest["packing"]} with a discriminator that takes labels; a pack has several: '
-      'give data.label=none, or head=none'
+      f'give data.label=none{", or game.conditioning=" if conditioning else ", or game.head=none"}'
     )
   if head in OBJECTIVES and head != 'info':
-    named = set(rest.setdefault('objectives', {head: {'weight': head_weight}})) - {'info'}
+    given_specs = rest.get('objectives', {head: {}})
+    if head in given_specs:
+      weight = {} if head_weight == 1.0 else {'weight': head_weight}
+      if weight and 'weight' in given_specs[head]:
+        raise ValueError(
+          f'game.head_weight={head_weight} and game.objectives.{head}.weight='
+          f'{given_specs[head]["weight"]}; give one of them'
+        )
+      given_specs = {**given_specs, head: {**weight, **given_specs[head]}}
+    rest['objectives'] = given_specs
+    named = set(given_specs) - {'info'}
     if named != {head}:
       raise ValueError(
         f'game.head={head!r} with game.objectives for {", ".join(sorted(named)) or "none"}; '
@@ -105,8 +124,11 @@ def from_networks(
       )
   elif head_weight != 1.0:
     raise ValueError(f'game.head_weight={head_weight}, but head={head!r} brings no objective')
-  count = lambda name: options.get(f'info_{name}', 0)
-  codes = Codes((options.get('info_categories', 10),) * count('discrete'), count('continuous'))
+  discrete, continuous = (options.get(f'info_{name}', 0) for name in ('discrete', 'continuous'))
+  categories = options.get('info_categories', 10)
+  if discrete and categories < 2:
+    raise ValueError(f'game.info_categories={categories}; expected 2 or more, or nothing is told')
+  codes = Codes((categories,) * discrete, continuous)
   if codes.size:
     rest |= {'codes': codes._asdict(), 'objectives': {'info': {}, **rest.get('objectives', {})}}
   dim_z = given[0].get('dim_z', getattr(generator, 'dim_z', 0)) + codes.size

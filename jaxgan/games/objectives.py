@@ -4,14 +4,13 @@ A head (`jaxgan.nn.heads`) makes a discriminator return named outputs instead of
 objective says what both players do with them.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan import losses
+from jaxgan import losses, options
 from jaxgan.config import nearest
 from jaxgan.games.conditioning import Codes
 
@@ -177,19 +176,18 @@ def make_objectives(specs: Specs, codes: Codes) -> dict[str, tuple[float, Object
   for name, spec in specs.items():
     if name not in OBJECTIVES:
       raise ValueError(f'unknown objective {name!r}; {nearest(name, OBJECTIVES)}')
-    make, values = OBJECTIVES[name], dict(spec)
+    make, owner = OBJECTIVES[name], f'objective {name!r}'
+    options.check(owner, make, spec, supplied=['codes'], also=['weight'])
+    values = dict(spec)
     weight = values.pop('weight', 1.0)
-    options = [p for p in inspect.signature(make).parameters if p != 'codes']
-    for option in values:
-      if option not in options:
-        raise ValueError(
-          f'objective {name!r} has no option {option!r}; expected some of '
-          f'{", ".join(["weight", *options])}'
-        )
+    options.check_value(f'{owner}: weight', weight, float)
+    heat = values.get('temperature')
+    if isinstance(heat, int | float) and not heat > 0:
+      raise ValueError(f'{owner}: temperature={heat}; expected a number above 0')
     if name == 'info':
       if not codes.size:
         raise ValueError(
-          "objective 'info' needs codes; give game.codes, such as {'discrete': (10,)}"
+          "objective 'info' needs codes; give game.info_discrete=1 or game.info_continuous=2"
         )
       values['codes'] = codes
     made[name] = weight, make(**values)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan import penalties, schedules
+from jaxgan import options, penalties, schedules
 
 Specs = Mapping[str, Mapping[str, Any]]
 # What a penalty may ask the game for; every other argument is the config's to give.
@@ -28,7 +28,7 @@ SUPPLIED = {
     'fake_mean',
   ),
 }
-NOT_OPTIONS = (*SUPPLIED['discriminator'], 'augment')
+NOT_OPTIONS = (*SUPPLIED['discriminator'], 'augment', 'skip')
 
 
 def asked(specs: Specs) -> set[str]:
@@ -45,22 +45,14 @@ def check_penalties(player: str, specs: Specs) -> None:
   """
   for name, spec in specs.items():
     parameters = inspect.signature(penalties.find(name)).parameters
-    options = [p for p in parameters if p not in NOT_OPTIONS]
-    for option in spec:
-      if option not in (*options, 'every'):
-        raise ValueError(
-          f'penalty {name!r} has no option {option!r}; expected some of {", ".join(options)}, every'
-        )
-    for option, value in spec.items():
-      schedules.check(f'penalty {name!r}: {option}', value)
-      ends = (value['start'], value['end']) if schedules.is_schedule(value) else (value,)
-      if option in ('weight', 'gamma') and any(isinstance(x, float | int) and x < 0 for x in ends):
-        raise ValueError(f'penalty {name!r}: {option}={value!r}; expected 0 or more')
+    options.check(
+      f'penalty {name!r}', penalties.find(name), spec, supplied=NOT_OPTIONS, also=['every']
+    )
     for needed, parameter in parameters.items():
       if parameter.default is parameter.empty and needed not in (*SUPPLIED[player], *spec):
         raise ValueError(f'penalty {name!r} needs {needed}, which the {player} does not have')
     every = spec.get('every', 1)
-    if not isinstance(every, int) or every < 1:
+    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
       raise ValueError(f'penalty {name!r}: every={every!r}; expected a whole number of steps >= 1')
 
 

@@ -54,6 +54,16 @@ def generator(
   Source: Radford, Metz, Chintala 2015, arXiv 1511.06434, in the form of PyTorch's tutorial (kernels of
   4x4, epsilon 1e-5).
   """
+  if not isinstance(state_dict, Mapping) or not all(
+    isinstance(name, str) and hasattr(value, 'shape') for name, value in state_dict.items()
+  ):
+    raise WeightsError(
+      f'{type(state_dict).__name__}; expected a state_dict, names to arrays: '
+      "module.state_dict(), or what torch_file.read gives, or its entry that holds the generator's"
+    )
+  sizes = {'ngf': ngf, 'nz': nz, 'nc': nc}
+  if not all(isinstance(size, int) and size > 0 for size in sizes.values()):
+    raise WeightsError(f'{sizes}; expected whole numbers, 1 or more')
   given = _strip(state_dict)
   layers = [int(found[1]) for k in given if (found := re.match(r'main\.(\d+)\.', k))]
   if not layers or max(layers) < 3:
@@ -65,6 +75,8 @@ def generator(
   expected = _shapes(doublings, ngf, nz, nc)
   optional = {f'main.{3 * i}.bias' for i in range(doublings + 1)}  # the tutorial leaves them out
   for name, shape in expected.items():
+    if f'{name}_orig' in given:
+      raise WeightsError(f'{name}_orig: spectral norm, which the tutorial does not have')
     if name not in given:
       if name in optional:
         continue

@@ -33,7 +33,7 @@ def cross_entropy(class_logits: jax.Array, label: jax.Array) -> jax.Array:
   Source: Odena, Olah, Shlens 2016 (AC-GAN), arXiv 1610.09585.
   """
   (logits,) = inputs.vectors('class logits', class_logits)
-  label = inputs.labels(label, logits.shape[:1])
+  label = inputs.labels(label, logits.shape[:1], logits.shape[1])
   return jax.nn.logsumexp(logits, -1) - _at(logits, label)
 
 
@@ -57,9 +57,9 @@ def multi_hinge(class_logits: jax.Array, label: jax.Array) -> jax.Array:
   Source: Crammer & Singer 2001; Kavalerov, Czaja, Chellappa 2019, arXiv 1912.04216.
   """
   (logits,) = inputs.vectors('class logits', class_logits)
-  label = inputs.labels(label, logits.shape[:1])
   if logits.shape[1] < 2:
     raise ValueError('class logits of one class; expected two or more, one of them the wrong one')
+  label = inputs.labels(label, logits.shape[:1], logits.shape[1])
   right = jnp.arange(logits.shape[1]) == label[:, None]
   return jax.nn.relu(1 + jnp.where(right, -jnp.inf, logits).max(-1) - _at(logits, label))
 
@@ -164,7 +164,7 @@ def info_discrete(logits: jax.Array, codes: jax.Array) -> jax.Array:
   shape = jnp.shape(logits)
   if len(shape) not in (2, 3):
     raise ValueError(f'logits of shape {shape}; expected [batch, K] or [batch, codes, K]')
-  codes = inputs.labels(codes, shape[:-1])
+  codes = inputs.labels(codes, shape[:-1], shape[-1])
   each = cross_entropy(jnp.reshape(logits, (-1, shape[-1])), codes.reshape(-1))
   return each.reshape(shape[0], -1).sum(1)
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.nn.precision import widen
 
@@ -12,7 +13,7 @@ def logits(*given: jax.Array) -> list[jax.Array]:
   Raises:
     ValueError: they are not.
   """
-  shapes = [jnp.shape(x) for x in given]
+  shapes = [np.shape(x) for x in given]
   if len(set(shapes)) > 1 or len(shapes[0]) != 1:
     raise ValueError(
       f'logits of shape {" and ".join(map(str, shapes))}; expected [batch], all alike'
@@ -26,7 +27,7 @@ def vectors(name: str, *given: jax.Array) -> list[jax.Array]:
   Raises:
     ValueError: they are not.
   """
-  shapes = [jnp.shape(x) for x in given]
+  shapes = [np.shape(x) for x in given]
   if len(set(shapes)) > 1 or len(shapes[0]) != 2:
     raise ValueError(
       f'{name} of shape {" and ".join(map(str, shapes))}; expected [batch, features], all alike'
@@ -34,8 +35,8 @@ def vectors(name: str, *given: jax.Array) -> list[jax.Array]:
   return [widen(jnp.asarray(x)) for x in given]
 
 
-def labels(label: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-  """The labels, once they are known to be whole numbers of that shape.
+def labels(label: jax.Array, shape: tuple[int, ...], classes: int | None = None) -> jax.Array:
+  """The labels, once they are known to be whole numbers of that shape, and classes where they are at hand.
 
   Raises:
     ValueError: they are not.
@@ -45,4 +46,8 @@ def labels(label: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     raise ValueError(
       f'labels {label.dtype} of shape {label.shape}; expected whole numbers of shape {shape}'
     )
+  if not isinstance(label, jax.core.Tracer) and classes and label.size:
+    least, most = int(label.min()), int(label.max())
+    if least < 0 or most >= classes:
+      raise ValueError(f'labels from {least} to {most}; expected 0 to {classes - 1}')
   return label

@@ -25,7 +25,7 @@ def top_k_weights(fake: jax.Array, k: jax.Array | int) -> jax.Array:
   """
   (fake,) = inputs.logits(jax.lax.stop_gradient(fake))
   whole = replicas.gather(fake)
-  k = jnp.clip(jnp.asarray(k), 1, len(whole))
+  k = jnp.clip(jnp.floor(jnp.asarray(k)), 1, len(whole))
   ranks = jnp.argsort(jnp.argsort(-whole))[replicas.rows(len(fake))]  # both sorts are stable
   return jnp.where(ranks < k, len(whole) / k.astype(fake.dtype), 0)
 

@@ -1,5 +1,6 @@
 """Latent samplers, alike for every device layout, and the truncation trick in its two conventions."""
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -75,7 +76,7 @@ def truncated_normal(
   Source: Brock, Donahue, Simonyan 2018, arXiv 1809.11096, section 3.1 (values outside the range
   are resampled, which is what a truncated normal is).
   """
-  if truncation <= 0:
+  if not 0 < truncation < math.inf:
     raise ValueError(
       f'truncation={truncation}; expected a number > 0 (for a plain normal leave it out)'
     )
@@ -105,9 +106,10 @@ def truncated(
   if name in ('normal', 'truncated_normal'):
     return truncated_normal(key, shape, truncation, convention)
   if name == 'uniform':
-    if truncation <= 0:
+    if not 0 < truncation < math.inf:
       raise ValueError(f'truncation={truncation}; expected a number > 0')
     return truncation * uniform(key, shape)
+  sampler(name)  # is there one of that name?
   raise ValueError(f'latent {name!r} cannot be truncated: it is discrete; leave truncation out')
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxgan.nn import replicas
 from jaxgan.nn.precision import widen
-from jaxgan.penalties.gradient import Critic
+from jaxgan.penalties.gradient import Critic, judged
 
 Augment = Callable[[jax.Array, jax.Array], jax.Array]
 Generate = Callable[[jax.Array], jax.Array]
@@ -93,7 +93,7 @@ def consistency(
 
   Source: Zhang et al. 2019, arXiv 1910.12027, where D(x) is the logit too.
   """
-  return weight * jnp.square(widen(critic(real)) - widen(critic(augment(real, key))))
+  return weight * jnp.square(judged(critic, real) - judged(critic, augment(real, key)))
 
 
 def balanced_consistency(
@@ -154,7 +154,7 @@ def latent_consistency(
   Source: Zhao et al. 2020, arXiv 2002.04724.
   """
   fake, near = jax.lax.stop_gradient((generate(z), generate(_near(z, key, noise))))
-  return weight * jnp.square(widen(fake_critic(fake)) - widen(fake_critic(near)))
+  return weight * jnp.square(judged(fake_critic, fake) - judged(fake_critic, near))
 
 
 def latent_diversity(

@@ -78,4 +78,4 @@ def _deviation(x: jax.Array, unbiased: bool) -> jax.Array:
   """Standard deviation over all axes and all replicas."""
   variance = replicas.mean(jnp.square(x - replicas.mean(x.mean())).mean())
   count = x.size * replicas.size()
-  return jnp.sqrt(variance * count / (count - 1) if unbiased else variance)
+  return safe_sqrt(variance * count / (count - 1) if unbiased else variance)

@@ -16,9 +16,37 @@ from jaxgan.nn.precision import widen
 Critic = Callable[[jax.Array], jax.Array]
 
 
+def judged(critic: Critic, x: jax.Array) -> jax.Array:
+  """critic(x) [B], at least float32, once it is known to be a logit a picture: [B, 1] would broadcast.
+
+  Raises:
+    ValueError: it is not, or the pictures are whole numbers, which have no gradient.
+  """
+  _check_floating(x)
+  logits = critic(x)
+  if jnp.shape(logits) != x.shape[:1]:
+    raise ValueError(
+      f'the critic gives {jnp.shape(logits)} for {len(x)} examples; expected [{len(x)}], a logit each'
+    )
+  return widen(logits)
+
+
+def _check_floating(*given: jax.Array) -> None:
+  for x in given:
+    if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
+      raise ValueError(
+        f'pictures of dtype {jnp.result_type(x)}; expected floating point, such as x / 127.5 - 1'
+      )
+
+
 def squared_norms(critic: Critic, x: jax.Array) -> jax.Array:
-  """|grad_x critic(x)|^2 of each example [B], over all of its axes, at least float32."""
-  gradient = widen(jax.grad(lambda x: critic(x).sum())(x))
+  """|grad_x critic(x)|^2 of each example [B], over all of its axes, at least float32.
+
+  Raises:
+    ValueError: the critic does not give [B], or x are whole numbers.
+  """
+  _check_floating(x)
+  gradient = widen(jax.grad(lambda x: judged(critic, x).sum())(x))
   return jnp.sum(gradient**2, axis=tuple(range(1, x.ndim)))
 
 
@@ -32,8 +60,9 @@ def interpolate(real: jax.Array, fake: jax.Array, key: jax.Array) -> jax.Array:
   """real + t (fake - real), with one t ~ U[0, 1) per sample.
 
   Raises:
-    ValueError: real and fake differ in shape.
+    ValueError: real and fake differ in shape, or are whole numbers.
   """
+  _check_floating(real, fake)
   if real.shape != fake.shape:
     raise ValueError(
       f'real {real.shape} and fake {fake.shape}; expected one shape, a pair a sample'

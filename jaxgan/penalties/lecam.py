@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxgan.losses import inputs
 from jaxgan.nn import replicas
 from jaxgan.nn.precision import widen
 
@@ -35,12 +36,9 @@ def lecam(
   Source: Tseng et al. 2021, arXiv 2104.03310; the paper writes the two-sided form, which is the
   default.
   """
-  if real_logits.shape != fake_logits.shape or real_logits.ndim != 1:
-    raise ValueError(
-      f'logits of shape {real_logits.shape} and {fake_logits.shape}; expected [batch], both alike'
-    )
+  real_logits, fake_logits = inputs.logits(real_logits, fake_logits)
   real_mean, fake_mean = jax.lax.stop_gradient((real_mean, fake_mean))
-  of_real, of_fake = widen(real_logits) - fake_mean, real_mean - widen(fake_logits)
+  of_real, of_fake = real_logits - fake_mean, real_mean - fake_logits
   if one_sided:
     of_real, of_fake = jnp.maximum(of_real, 0.0), jnp.maximum(of_fake, 0.0)
   return weight * (of_real**2 + of_fake**2)
@@ -63,13 +61,11 @@ def lecam_means(
     decay: 0 to 1; may be traced, such as `jnp.where(step < start, 0.0, 0.99)`.
 
   Returns:
-    (real_mean, fake_mean), scalars of the dtype of `means`, without gradient.
+    (real_mean, fake_mean), scalars of at least float32, without gradient.
 
   Source: Tseng et al. 2021, arXiv 2104.03310.
   """
-  batch = replicas.mean((widen(real_logits).mean(), widen(fake_logits).mean()))
-  real, fake = (
-    (decay * mean + (1 - decay) * new).astype(jnp.result_type(mean))
-    for mean, new in zip(map(jnp.asarray, means), batch)
-  )
+  of = lambda logits: widen(jnp.asarray(logits)).mean()
+  batch = replicas.mean((of(real_logits), of(fake_logits)))
+  real, fake = (decay * mean + (1 - decay) * new for mean, new in zip(means, batch))
   return jax.lax.stop_gradient((real, fake))
