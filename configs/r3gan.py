@@ -12,7 +12,7 @@ cifar10 and imagenet32 read tensorflow-datasets: --config.data.data_dir=... says
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores, about 2 steps a second | none measured |
+| pixel faces | 2 cores of an x86-64 server, 10 min 26 s for 1,200 steps, other work beside it | class accuracy 0.567, precision 0.562, recall 0.193 (2,048 samples, k = 5); still blurred |
 | cifar10 | 8 GPUs in the paper; not run here | paper: FID 1.96 |
 | ffhq64 | 8 GPUs in the paper; not run here | paper: FID 1.95 |
 | imagenet32 | 32 GPUs in the paper; not run here | paper: FID 1.27 |

@@ -7,9 +7,10 @@ Paper: Kang et al. 2021, "Rebooting ACGAN: Auxiliary Classifier GANs with Stable
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 CPU cores; run in its smoke form only | none measured |
+| pixel faces | 2 cores of an x86-64 server, 8 min 07 s for 1,500 steps, other work beside it | class accuracy 0.538, precision 0.520, recall 0.511 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
+On pixel faces the weight trades classes for variety: 0.05 as here, with 0.25 class accuracy 0.803 and recall 0.009.
 Margins stop easy examples from being pushed on: 0.98, at temperature 0.5. cifar10 has BigGAN's networks, as the
 authors' experiments.
 """
