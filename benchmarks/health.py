@@ -1,22 +1,29 @@
 """How often the health of a run is judged rightly: planted failures and healthy runs, over seeds.
 
   python -m benchmarks.health --seeds=5
+  python -m benchmarks.health --cost=mixture,gan,dcgan,sngan     what a look costs beside 250 steps
 
 Each row trains a config, mostly the perceptron on a mixture in the plane, in a way that fails, or not, and
 says the verdict of the last look of each seed.
 """
 
 import collections
+import statistics
 import tempfile
+import time
 from pathlib import Path
 
+import jax
 from absl import app, flags
 
 from jaxgan import config as configs
-from jaxgan import health, train
+from jaxgan import evaluators, health, runs, train
+from jaxgan.evaluators.health import Looks
 
 SEEDS = flags.DEFINE_integer('seeds', 5, 'runs of each row', 1)
 ONLY = flags.DEFINE_list('only', None, 'rows, by their number')
+COST = flags.DEFINE_list('cost', None, 'configs: say what a look costs, and train nothing')
+TURNS, STEPS = 5, 20
 CONSTANT = {f'optimizer.{player}.schedule': 'constant' for player in ('generator', 'discriminator')}
 R1 = {'game.discriminator_penalties': {'r1': {'gamma': 0.1}}}
 RELATIVISTIC = {
@@ -84,9 +91,44 @@ def verdict(name: str, changes: dict, seed: int) -> health.Verdict:
     return health.of(health.read(Path(folder) / 'health.json')[-1])
 
 
+def cost(name: str) -> tuple[float, float]:
+  """(seconds of a step, seconds of a look) of a config, medians of turns."""
+  config = configs.load(name)
+  config.steps_per_call, config.evaluators = 1, {}
+  with tempfile.TemporaryDirectory() as folder:
+    session = runs.make_session(config, Path(folder))
+    state, step = session.restore()
+    feed = session.feed(step)
+    look = Looks(evaluators.Run(session.problem.game, session.problem.dataset, Path(folder), None))
+    stride, batches = next(feed)
+    program = session.program(step, stride, state, batches)
+    state = program(state, batches)[0]
+    look(state.players)
+    steps, looks = [], []
+    for _ in range(TURNS):
+      began = time.perf_counter()
+      for _ in range(STEPS):
+        state, _ = program(state, next(feed)[1])
+      jax.block_until_ready(state)
+      between = time.perf_counter()
+      look(state.players)
+      steps.append((between - began) / STEPS)
+      looks.append(time.perf_counter() - between)
+  return statistics.median(steps), statistics.median(looks)
+
+
 def main(argv: list[str]) -> None:
   """Prints a Markdown table."""
   del argv
+  if COST.value:
+    print(
+      '| config | a step | a look | share of the time, a look every 250 steps |\n|---|---|---|---|'
+    )
+    for name in COST.value:
+      step, look = cost(name)
+      share = look / (look + configs.load(name).health.every * step)
+      print(f'| {name} | {1e3 * step:.1f} ms | {1e3 * look:.0f} ms | {share:.2%} |', flush=True)
+    return
   print('| planted | run | recognised | verdicts |\n|---|---|---|---|')
   for number, (state, way, name, changes) in enumerate(ROWS):
     if ONLY.value and str(number) not in ONLY.value:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxgan import datasets, health, plots, progress
 from jaxgan.datasets import points
 from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
-from jaxgan.evaluators.spectra import singular_values
+from jaxgan.evaluators.spectra import kernels, largest_singular_value
 
 MOST_PARAMETERS = 2**24  # of a player whose way is followed
 
@@ -93,10 +93,15 @@ class Looks:
         del ways[:-3]
         if len(ways) == 3:
           row[f'{name}_turn'] = health.turn(ways)
-    spectra = dict(singular_values(players['discriminator']['params']))
-    row['sigma_max'] = max((float(s[0]) for s in spectra.values()), default=0.0)
-    ranks = (np.sum(s**2) / s[0] ** 2 for s in spectra.values() if len(s) > 1 and s[0])
-    row['stable_rank'] = float(min(ranks, default=0.0))  # a layer of one output always has 1
+    matrices = [matrix for _, matrix in kernels(players['discriminator']['params'])]
+    sigmas = [largest_singular_value(matrix) for matrix in matrices]
+    row['sigma_max'] = max(sigmas, default=0.0)
+    ranks = (
+      np.square(matrix).sum() / sigma**2
+      for matrix, sigma in zip(matrices, sigmas)
+      if min(matrix.shape) > 1 and sigma  # a layer of one output always has 1
+    )
+    row['stable_rank'] = float(min(ranks, default=0.0))
     return row
 
 

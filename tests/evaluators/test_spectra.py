@@ -32,7 +32,7 @@ class Writer:
 
 
 def test_every_kernel_has_its_values_in_order_and_nothing_else_has():
-  found = dict(spectra.singular_values(PARAMS))
+  found = {path: np.linalg.svd(m, compute_uv=False) for path, m in spectra.kernels(PARAMS)}
   assert list(found) == ['block/conv/kernel', 'linear/kernel']
   np.testing.assert_allclose(found['block/conv/kernel'], [5, 2, 1, 0.5], rtol=1e-4)
   np.testing.assert_allclose(found['linear/kernel'], [3, 0], atol=1e-5)
@@ -63,4 +63,13 @@ def test_histograms_and_the_largest_value_of_each_player(tmp_path):
 
 def test_kernels_that_would_take_minutes_are_left_out(monkeypatch):
   monkeypatch.setattr(spectra, 'LARGEST', 20)
-  assert list(dict(spectra.singular_values(PARAMS))) == ['linear/kernel']
+  assert list(dict(spectra.kernels(PARAMS))) == ['linear/kernel']
+
+
+def test_power_iteration_comes_to_the_largest_singular_value():
+  rng = np.random.default_rng(0)
+  for shape in ((30, 20), (20, 30), (784, 1), (1, 5)):
+    matrix = rng.normal(size=shape).astype(np.float32)
+    found = spectra.largest_singular_value(matrix, 200)
+    np.testing.assert_allclose(found, np.linalg.norm(matrix, 2), rtol=1e-3)
+  assert spectra.largest_singular_value(np.zeros((3, 3), np.float32)) == 0
