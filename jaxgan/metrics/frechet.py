@@ -17,12 +17,12 @@ class Moments(NamedTuple):
   Attributes:
     mean: float64 [D].
     cov: float64 [D, D], unbiased (divided by N - 1).
-    count: N.
+    size: N.
   """
 
   mean: np.ndarray
   cov: np.ndarray
-  count: int
+  size: int
 
 
 class Extrapolation(NamedTuple):
