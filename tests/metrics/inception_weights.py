@@ -28,14 +28,26 @@ def shapes():
       add(f'{block}.{name}', inputs[block], outputs)
     c = widths.get('branch7x7_1')
     rest = {
-      '5': [('branch5x5_2', 48, 64, (5, 5)), ('branch3x3dbl_2', 64, 96, three)]
-      + [('branch3x3dbl_3', 96, 96, three)],
-      '6': [('branch7x7_2', c, c, wide), ('branch7x7_3', c, 192, tall)]
-      + [('branch7x7dbl_2', c, c, tall), ('branch7x7dbl_3', c, c, wide)]
-      + [('branch7x7dbl_4', c, c, tall), ('branch7x7dbl_5', c, 192, wide)],
-      '7': [('branch3x3_2a', 384, 384, (1, 3)), ('branch3x3_2b', 384, 384, (3, 1))]
-      + [('branch3x3dbl_2', 448, 384, three)]
-      + [('branch3x3dbl_3a', 384, 384, (1, 3)), ('branch3x3dbl_3b', 384, 384, (3, 1))],
+      '5': [
+        ('branch5x5_2', 48, 64, (5, 5)),
+        ('branch3x3dbl_2', 64, 96, three),
+        ('branch3x3dbl_3', 96, 96, three),
+      ],
+      '6': [
+        ('branch7x7_2', c, c, wide),
+        ('branch7x7_3', c, 192, tall),
+        ('branch7x7dbl_2', c, c, tall),
+        ('branch7x7dbl_3', c, c, wide),
+        ('branch7x7dbl_4', c, c, tall),
+        ('branch7x7dbl_5', c, 192, wide),
+      ],
+      '7': [
+        ('branch3x3_2a', 384, 384, (1, 3)),
+        ('branch3x3_2b', 384, 384, (3, 1)),
+        ('branch3x3dbl_2', 448, 384, three),
+        ('branch3x3dbl_3a', 384, 384, (1, 3)),
+        ('branch3x3dbl_3b', 384, 384, (3, 1)),
+      ],
     }[block[6]]
     if block == 'Mixed_7a':
       rest = [('branch3x3_2', 192, 320, three), ('branch7x7x3_2', 192, 192, wide)]

@@ -1,7 +1,7 @@
 """Networks that turn pictures into features, each with the hash of its weights and its resizer.
 
-  extractor = inception.load()                     # or efficientnet.load()
-  features = extract(extractor, images)['2048']    # uint8 [N, H, W, C] -> float32 [N, 2048]
+extractor = inception.load()                     # or efficientnet.load()
+features = extract(extractor, images)['2048']    # uint8 [N, H, W, C] -> float32 [N, 2048]
 """
 
 from collections.abc import Callable, Sequence

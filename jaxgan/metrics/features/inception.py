@@ -143,9 +143,7 @@ class Block(nn.Module):
       one = of['branch3x3_1']
       two = _layer('branch3x3dbl_2', 384, (3, 3), x=of['branch3x3dbl_1'])
       one, two = (
-        jnp.concatenate(
-          [_layer(f'{k}a', 384, (1, 3), x=v), _layer(f'{k}b', 384, (3, 1), x=v)], -1
-        )
+        jnp.concatenate([_layer(f'{k}a', 384, (1, 3), x=v), _layer(f'{k}b', 384, (3, 1), x=v)], -1)
         for k, v in (('branch3x3_2', one), ('branch3x3dbl_3', two))
       )
     return jnp.concatenate([of['branch1x1'], one, two, of['branch_pool']], -1)
@@ -209,6 +207,12 @@ def convert(given: Mapping[str, np.ndarray]) -> dict[str, Any]:
   return params
 
 
+def apply(params: Any, images: jax.Array) -> dict[str, jax.Array]:
+  """The taps of bytes [B, H, W, 3]."""
+  taps: Any = Inception().apply({'params': params}, images)
+  return taps
+
+
 def load(path: Any = '', *, any_weights: bool = False) -> Extractor:
   """The Inception of the FID.
 
@@ -227,5 +231,4 @@ def load(path: Any = '', *, any_weights: bool = False) -> Extractor:
   found = files.on_disk(path, VARIABLE, NAMES, WHERE)
   given, sha256 = files.read(found, '' if any_weights else SHA256)
   name = 'inception_v3_fid' if sha256 == SHA256 else 'inception_v3'
-  apply = lambda params, images: Inception().apply({'params': params}, images)
   return Extractor(name, sha256, 'tf1_bilinear_299', TAPS, '2048', apply, convert(given))

@@ -76,7 +76,7 @@ def folded(
 ) -> dict[str, np.ndarray]:
   """Kernel [kh, kw, in, out] and bias [out] of a convolution and the trained batch norm after it.
 
-    (w x - mean) gamma / sqrt(var + epsilon) + beta = (w s) x + (beta - mean s),  s = gamma / sqrt(...)
+  (w x - mean) gamma / sqrt(var + epsilon) + beta = (w s) x + (beta - mean s),  s = gamma / sqrt(...)
   """
   try:
     gamma, beta, mean, var = (
