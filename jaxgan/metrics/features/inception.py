@@ -25,7 +25,7 @@ SHA256 = '6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2'
 NAMES = ('pt_inception-2015-12-05-6726825d.pth', 'weights-inception-2015-12-05-6726825d.pth')
 VARIABLE = 'JAXGAN_INCEPTION'
 WHERE = "the releases of github.com/mseitzer/pytorch-fid ('fid_weights') or toshas/torch-fidelity"
-SIDE, EPSILON = 299, 1e-3
+SIDE, EPSILON, RESIZER = 299, 1e-3, 'tf1_bilinear_299'
 TAPS = {'64': 64, '192': 192, '768': 768, '2048': 2048, 'logits_unbiased': 1008, 'logits': 1008}
 
 # Convolutions of 1x1 that a block makes of its input at once: name -> channels.
@@ -231,4 +231,4 @@ def load(path: Any = '', *, any_weights: bool = False) -> Extractor:
   found = files.on_disk(path, VARIABLE, NAMES, WHERE)
   given, sha256 = files.read(found, '' if any_weights else SHA256)
   name = 'inception_v3_fid' if sha256 == SHA256 else 'inception_v3'
-  return Extractor(name, sha256, 'tf1_bilinear_299', TAPS, '2048', apply, convert(given))
+  return Extractor(name, sha256, RESIZER, TAPS, '2048', apply, convert(given))
