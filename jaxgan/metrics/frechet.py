@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-BLOCK = 4096  # rows that are float64 at a time
+BLOCK = 1024  # rows that are float64 at a time
 
 
 class Moments(NamedTuple):
@@ -72,22 +72,28 @@ def moments(features: Any) -> Moments:
     centred = features[start : start + BLOCK] - mean
     upper = dsyrk(1.0, centred.T, 1.0, upper, overwrite_c=1)  # half the work of a full product
   upper /= n - 1
-  return Moments(mean, upper + np.triu(upper, 1).T, n)
+  upper += np.triu(upper, 1).T
+  return Moments(mean, upper, n)
 
 
 def _root(cov: np.ndarray) -> np.ndarray:
   """A matrix R with R^T R = cov, whatever the rank of the covariance."""
-  from scipy.linalg import eigh
+  from scipy.linalg import LinAlgError, cholesky, eigh
 
-  values, vectors = eigh(cov)
-  return (vectors * np.sqrt(np.maximum(values, 0))).T
+  try:
+    return cholesky(cov)  # a tenth of the time, where the covariance has full rank
+  except LinAlgError:
+    values, vectors = eigh(cov)
+    return (vectors * np.sqrt(np.maximum(values, 0))).T
 
 
 def _trace_of_root(root: np.ndarray, cov: np.ndarray) -> float:
-  """tr (A B)^(1/2) for A = R^T R and B = cov: those of R B R^T, which is symmetric."""
+  """tr (A B)^(1/2) for A = R^T R and B = cov: that of R B R^T, which is symmetric."""
   from scipy.linalg import eigvalsh
 
-  return float(np.sqrt(np.maximum(eigvalsh(root @ cov @ root.T), 0)).sum())
+  product = root @ cov
+  product = product @ root.T
+  return float(np.sqrt(np.maximum(eigvalsh(product, overwrite_a=True), 0)).sum())
 
 
 def _checked(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray]:
