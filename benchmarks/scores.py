@@ -5,7 +5,8 @@
   python -m benchmarks.scores --count=50000 --only=frechet
 
 Every number comes from a process of its own. Seconds are those of the first call at that size, what it
-compiles counted in; of networks the fastest of three later ones. Memory is the growth of the process over
+compiles counted in; of networks the fastest of three later ones. CPU seconds, of all threads, hardly
+change where other work is on the machine. Memory is the growth of the process over
 what held the features.
 """
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
   if unknown:
     parser.error(f'unknown {unknown[0]!r}; there are: {", ".join((*SCORES, *NETWORKS))}')
   rows, failed = [], False
-  print('| row | side | values | seconds | MiB |\n|---|---|---|---|---|')
+  print('| row | side | values | seconds | CPU seconds | MiB |\n|---|---|---|---|---|---|')
   for name in names:
     for side, python in (('ours', sys.executable), ('theirs', given.reference)):
       worker = Worker('benchmarks.sides.scores', side, python=python)
@@ -48,14 +49,16 @@ def main(argv: list[str] | None = None) -> int:
         else:
           found = worker('score', name=name, count=given.count, features=given.features)
       except Failed as error:
-        print(f'| {name} | {side} | {error} | | |', flush=True)
+        print(f'| {name} | {side} | {error} | | | |', flush=True)
         failed = True
         continue
       finally:
         worker.close()
       values = ', '.join(f'{k} {v:.7g}' for k, v in found['values'].items())
       print(
-        f'| {name} | {side} | {values} | {found["seconds"]:.2f} | {found["mib"]:.0f} |', flush=True
+        f'| {name} | {side} | {values} | {found["seconds"]:.2f} | {found["cpu"]:.2f} '
+        f'| {found["mib"]:.0f} |',
+        flush=True,
       )
       rows.append({'row': name, 'side': side, **found})
   given.output.parent.mkdir(parents=True, exist_ok=True)

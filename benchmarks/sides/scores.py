@@ -158,16 +158,17 @@ class Side:
     self.side = {'ours': Ours, 'theirs': Theirs}[which]()
 
   def score(self, name: str, count: int, features: int) -> dict[str, Any]:
-    """{'values', 'seconds', 'mib'}: of the first call, compilation and imports of libraries apart."""
+    """{'values', 'seconds', 'cpu', 'mib'}: of the first call, compilation and imports of libraries apart."""
     if name != 'kernel':  # whose subsets are of 1,000
       getattr(self.side, name)(drawn(50, 8, 2), drawn(50, 8, 1))  # imports
     fake, real = (drawn(count, features, seed) for seed in (2, 1))
     process.forget_peak()
-    before, start = process.resident(), time.perf_counter()
+    before, start, used = process.resident(), time.perf_counter(), time.process_time()
     values = getattr(self.side, name)(fake, real)
     return {
       'values': values,
       'seconds': time.perf_counter() - start,
+      'cpu': time.process_time() - used,
       'mib': process.peak() - before,
     }
 
@@ -176,9 +177,14 @@ class Side:
     run, images = self.side.network(name), pictures(count, side)
     found = run(images)
     process.forget_peak()
-    before, seconds = process.resident(), process.timed(lambda: run(images), 3)
-    values = {'norm': float(np.linalg.norm(found))}
-    return {'values': values, 'seconds': min(seconds), 'mib': process.peak() - before}
+    before, used = process.resident(), time.process_time()
+    seconds = process.timed(lambda: run(images), 3)
+    return {
+      'values': {'norm': float(np.linalg.norm(found))},
+      'seconds': min(seconds),
+      'cpu': (time.process_time() - used) / 3,
+      'mib': process.peak() - before,
+    }
 
 
 if __name__ == '__main__':

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
   """Squared Euclidean distances [N, M] of rows, never negative; full float32 products everywhere."""
   products = jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST)
-  squares = jnp.sum(a * a, 1)[:, None] + jnp.sum(b * b, 1)[None]
-  return jnp.maximum(squares - 2 * products, 0)
+  # apart: XLA's CPU backend would work the sums out again for every entry
+  squares = jax.lax.optimization_barrier((jnp.sum(a * a, 1), jnp.sum(b * b, 1)))
+  return jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0)
 
 
 def blocked(function: Callable[[jax.Array], Any], rows: jax.Array, block: int) -> Any:
@@ -51,7 +52,8 @@ def squared_radii(features: jax.Array, k: int, block: int) -> jax.Array:
 
   def kth(rows):
     # The k + 1 smallest hold the point itself at distance zero (or its duplicate: the same value).
-    return -jax.lax.top_k(-squared_distances(rows, features), k + 1)[0][:, k]
+    # A slice of them instead of the extreme would make XLA's CPU backend sort whole rows.
+    return -jax.lax.top_k(-squared_distances(rows, features), k + 1)[0].min(1)
 
   return blocked(kth, features, block)
 
@@ -90,7 +92,7 @@ def _nearest(
   queries, points = queries - centre, points - centre
 
   def among(rows):
-    found = jax.lax.top_k(-squared_distances(rows, points), k)[1]
+    found = jax.lax.optimization_barrier(jax.lax.top_k(-squared_distances(rows, points), k)[1])
     exact = lambda which: jnp.linalg.norm(rows - points[which], axis=1)
     distances = jnp.stack([exact(found[:, i]) for i in range(k)], 1)
     order = jnp.argsort(distances, 1)
