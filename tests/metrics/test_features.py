@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxgan.importers.torch_file import WeightsError
-from jaxgan.metrics.features import Extractor, efficientnet, extract, inception, perceptual
+from jaxgan.metrics import classifier
+from jaxgan.metrics.features import Extractor, domain, efficientnet, extract, inception, perceptual
 from jaxgan.metrics.features import weights as files
 from tests.importers import torch_files
 from tests.metrics import inception_weights
@@ -151,3 +152,17 @@ def test_extract_in_batches_and_what_it_refuses():
     extract(extractor, grey / 255.0)
   with pytest.raises(ValueError, match='sums has sum'):
     extract(extractor, grey, ['2048'])
+
+
+def test_the_classifier_of_a_data_set_is_an_extractor(tmp_path):
+  rng = np.random.default_rng(0)
+  labels = np.arange(60) % 2
+  images = (rng.integers(0, 90, (60, 8, 8, 1)) + 150 * labels[:, None, None, None]).astype(np.uint8)
+  make = lambda seed: domain.load(images, labels, 2, tmp_path, seed, steps=20)
+  one, again, other = make(0), make(0), make(1)
+  assert one.sha256 == again.sha256 != other.sha256 and len(list(tmp_path.iterdir())) == 2
+  found = extract(one, images, ('features', 'logits'), 32)
+  trained = classifier.train(images, labels, 2, steps=20)
+  np.testing.assert_allclose(found['features'], classifier.features(trained, images), atol=1e-4)
+  np.testing.assert_array_equal(found['logits'].argmax(1), classifier.predict(trained, images))
+  assert one.name == f'classifier_{trained.accuracy:.4f}'
