@@ -97,11 +97,18 @@ class Worker:
     module: run as `python -m module arguments`.
     arguments: of the command line.
     environment: variables added to this process's own.
+    python: the interpreter; another one may have other packages.
   """
 
-  def __init__(self, module: str, *arguments: str, environment: dict[str, str] | None = None):
+  def __init__(
+    self,
+    module: str,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    python: str = sys.executable,
+  ):
     self.process = subprocess.Popen(
-      [sys.executable, '-m', module, *arguments],
+      [python, '-m', module, *arguments],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       text=True,

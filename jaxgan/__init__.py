@@ -26,6 +26,7 @@ __all__ = [
   'penalties',
   'plots',
   'sample',
+  'scores',
   'session',
   'train',
   'train_state',

@@ -207,10 +207,16 @@ def train(
   return trained._replace(accuracy=accuracy)
 
 
+def forward(params: dict[str, Any], images: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """(features [B, FEATURES], logits [B, K]) of pictures [B, H, W, C], uint8 or float in [-1, 1]."""
+  found = _embed(params, _ready(images))
+  return found, _logits(params, found)
+
+
 @jax.jit
 def _forward(params: dict[str, Any], images: jax.Array) -> tuple[jax.Array, jax.Array]:
-  found = _embed(params, _ready(images))
-  return found, jnp.argmax(_logits(params, found), 1).astype(jnp.int32)
+  found, logits = forward(params, images)
+  return found, jnp.argmax(logits, 1).astype(jnp.int32)
 
 
 def _run(classifier: Classifier, images: Any, which: int, block: int = 512) -> np.ndarray:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxgan.metrics.prdc import prdc, radii
+from jaxgan.metrics import prdc
+from jaxgan.metrics.neighbours import radii
 from tests.recorded import read
 
 NAMES = ('precision', 'recall', 'density', 'coverage')

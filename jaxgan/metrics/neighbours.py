@@ -1,0 +1,101 @@
+"""Nearest neighbours in blocks: nothing of size N x N is ever held."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
+  """Squared Euclidean distances [N, M] of rows, never negative; full float32 products everywhere."""
+  products = jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST)
+  # apart: XLA's CPU backend would work the sums out again for every entry
+  squares = jax.lax.optimization_barrier((jnp.sum(a * a, 1), jnp.sum(b * b, 1)))
+  return jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0)
+
+
+def blocked(function: Callable[[jax.Array], Any], rows: jax.Array, block: int) -> Any:
+  """`function` on blocks of rows, one after the other, results joined again; padding is cut off."""
+  n = rows.shape[0]
+  block = min(block, n)
+  padded = jnp.pad(rows, ((0, -n % block), (0, 0)))
+  out = jax.lax.map(function, padded.reshape(-1, block, rows.shape[1]))
+  return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], out)
+
+
+def radii(features: Any, k: int = 5, block: int = 1024) -> jax.Array:
+  """Distance of every point to its k-th nearest other point.
+
+  Args:
+    features: float32 [N, D], N > k.
+    k: which neighbour, from 1; the point itself is not counted.
+    block: rows handled at a time; memory is block x N.
+
+  Returns:
+    float32 [N], in the unit of the features.
+
+  Raises:
+    ValueError: if there are not more than k points.
+  """
+  if features.ndim != 2 or not 1 <= k < features.shape[0]:
+    raise ValueError(
+      f'k-nearest-neighbour radii need features [N, D] with N > k >= 1, not {features.shape}, k={k}'
+    )
+  return jnp.sqrt(squared_radii(jnp.asarray(features, jnp.float32), k, block))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def squared_radii(features: jax.Array, k: int, block: int) -> jax.Array:
+  """The squares of `radii`, unchecked."""
+
+  def kth(rows):
+    # The k + 1 smallest hold the point itself at distance zero (or its duplicate: the same value).
+    # A slice of them instead of the extreme would make XLA's CPU backend sort whole rows.
+    return -jax.lax.top_k(-squared_distances(rows, features), k + 1)[0].min(1)
+
+  return blocked(kth, features, block)
+
+
+def nearest(
+  queries: Any, points: Any, k: int = 1, block: int = 1024
+) -> tuple[jax.Array, jax.Array]:
+  """The k nearest of the points to every query.
+
+  Args:
+    queries: [N, D].
+    points: [M, D], M >= k.
+    k: how many.
+    block: queries handled at a time; memory is block x M.
+
+  Returns:
+    (distances float32 [N, k], in the unit of the features and ascending; indices int32 [N, k]). The
+    distances are those of the points found, to every digit: that of a copy is 0.
+
+  Raises:
+    ValueError: if the feature sizes differ, or there are fewer than k points.
+  """
+  queries, points = jnp.asarray(queries, jnp.float32), jnp.asarray(points, jnp.float32)
+  if queries.ndim != 2 or points.ndim != 2 or queries.shape[1] != points.shape[1]:
+    raise ValueError(f'features [N, D] and [M, D] expected, not {queries.shape} and {points.shape}')
+  if not 1 <= k <= len(points):
+    raise ValueError(f'k={k} neighbours among {len(points)} points')
+  return _nearest(queries, points, k, block)
+
+
+@partial(jax.jit, static_argnums=(2, 3))
+def _nearest(
+  queries: jax.Array, points: jax.Array, k: int, block: int
+) -> tuple[jax.Array, jax.Array]:
+  centre = points.mean(0)  # distances stay, and the squares lose fewer digits
+  queries, points = queries - centre, points - centre
+
+  def among(rows):
+    found = jax.lax.optimization_barrier(jax.lax.top_k(-squared_distances(rows, points), k)[1])
+    exact = lambda which: jnp.linalg.norm(rows - points[which], axis=1)
+    distances = jnp.stack([exact(found[:, i]) for i in range(k)], 1)
+    order = jnp.argsort(distances, 1)
+    return tuple(jnp.take_along_axis(x, order, 1) for x in (distances, found))
+
+  return blocked(among, queries, block)

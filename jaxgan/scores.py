@@ -1,0 +1,186 @@
+"""A score is a record: a number with the stamp of how it was measured, so that unlike ones never compare."""
+
+import dataclasses
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan import plots
+from jaxgan.errors import UserError
+from jaxgan.metrics.features import inception
+from jaxgan.metrics.frechet import Moments
+
+VERSION = 1  # of the metrics of this package; raised whenever the number of one of them changes
+WHOSE = ('config', 'commit')  # of whom the score is: the two that a comparison is between
+FRECHET = 'frechet_distance'
+
+
+class ScoreError(UserError):
+  """Scores that do not compare, or a record that cannot be read; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stamp:
+  """How a score was measured.
+
+  Attributes:
+    metric: name of the function of `jaxgan.metrics`.
+    extractor, sha256, tap, resizer: of the features; see `metrics.features.Extractor`.
+    reference, split, reference_count: the real pictures, and how many of them.
+    count: of samples.
+    seed: of the samples.
+    truncation: of the latents, 0 = those of training.
+    ema: whether the averaged weights made the samples.
+    dtype: that the features were computed in.
+    config: hash of the config of the run.
+    commit: of the code.
+    settings: the metric's own, as (name, value), sorted.
+    version: of the metric.
+  """
+
+  metric: str
+  extractor: str
+  sha256: str
+  tap: str
+  resizer: str
+  reference: str
+  split: str
+  reference_count: int
+  count: int
+  seed: int = 0
+  truncation: float = 0.0
+  ema: bool = True
+  dtype: str = 'float32'
+  config: str = ''
+  commit: str = ''
+  settings: tuple[tuple[str, Any], ...] = ()
+  version: int = VERSION
+
+  @property
+  def title(self) -> str:
+    """What the score may be called: FID only for the Frechet distance on the FID's own Inception."""
+    features = (self.sha256, self.tap, self.resizer)
+    if self.metric == FRECHET and features == (inception.SHA256, '2048', inception.RESIZER):
+      return 'FID'
+    return f'{self.metric}({self.extractor}/{self.tap})'
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+  """A number and its stamp.
+
+  Attributes:
+    value: the number.
+    stamp: how it was measured.
+    error: its standard error; None where the metric has none.
+  """
+
+  value: float
+  stamp: Stamp
+  error: float | None = None
+
+  def __str__(self) -> str:
+    error = '' if self.error is None else f' +- {self.error:.2g}'
+    s = self.stamp
+    return (
+      f'{s.title} {self.value:.6g}{error} ({s.count} samples, {s.reference} {s.split} '
+      f'{s.reference_count})'
+    )
+
+
+def differing(one: Stamp, two: Stamp) -> dict[str, tuple[Any, Any]]:
+  """Field -> (of one, of two), of those that must be alike and are not."""
+  fields = (f.name for f in dataclasses.fields(Stamp) if f.name not in WHOSE)
+  pairs = {name: (getattr(one, name), getattr(two, name)) for name in fields}
+  return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def difference(one: Score, two: Score) -> float:
+  """The value of one less that of two.
+
+  Raises:
+    ScoreError: they were not measured alike; names every field that differs. Only the config and the
+      commit may: they say whose scores they are.
+  """
+  unlike = differing(one.stamp, two.stamp)
+  if unlike:
+    told = ', '.join(f'{name} {a!r} and {b!r}' for name, (a, b) in unlike.items())
+    raise ScoreError(
+      f'{one.stamp.title} and {two.stamp.title} do not compare: they differ in {told}'
+    )
+  return one.value - two.value
+
+
+def to_json(score: Score) -> str:
+  """The record as one line of JSON."""
+  return json.dumps(dataclasses.asdict(score), sort_keys=True)
+
+
+def from_json(text: str) -> Score:
+  """What `to_json` wrote.
+
+  Raises:
+    ScoreError: something else.
+  """
+  try:
+    body = json.loads(text)
+    stamp = dict(body['stamp'])
+    stamp['settings'] = tuple((name, value) for name, value in stamp['settings'])
+    return Score(float(body['value']), Stamp(**stamp), body['error'])
+  except (ValueError, KeyError, TypeError) as error:
+    raise ScoreError(f'no record of a score: {" ".join(str(error).split())[:80]}') from error
+
+
+def reference_moments(
+  cache_dir: Any, stamp: Stamp, compute: Callable[[], Moments]
+) -> tuple[Moments, Path]:
+  """Moments of the reference, computed once for every way of measuring them and shared by all runs.
+
+  Args:
+    cache_dir: folder; made when missing. A damaged file is computed again.
+    stamp: of which the extractor, the resizer, the reference and the dtype count.
+    compute: gives the moments.
+
+  Returns:
+    (moments, the file that holds them), written atomically.
+
+  Raises:
+    ScoreError: they are of another number of pictures than the stamp says.
+  """
+  names = (
+    'extractor',
+    'sha256',
+    'tap',
+    'resizer',
+    'reference',
+    'split',
+    'reference_count',
+    'dtype',
+  )
+  said: Mapping[str, Any] = {name: getattr(stamp, name) for name in names}
+  told = json.dumps(said, sort_keys=True)
+  key = hashlib.sha256(told.encode()).hexdigest()[:24]
+  path = Path(cache_dir).expanduser() / f'moments-{key}.npz'
+  try:
+    with np.load(path) as file:
+      found = Moments(file['mean'], file['cov'], int(file['size']))
+      whole = str(file['stamp']) == told and found.cov.shape == 2 * found.mean.shape
+      if whole and found.size == stamp.reference_count:
+        return found, path
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    pass  # not there yet, or damaged
+  found = compute()
+  if found.size != stamp.reference_count:
+    raise ScoreError(
+      f'moments of {found.size} pictures; the stamp says reference_count={stamp.reference_count}'
+    )
+  write = lambda file: np.savez(
+    file, mean=found.mean, cov=found.cov, size=found.size, stamp=np.array(told)
+  )
+  plots.atomically(path, write)
+  return found, path

@@ -1,0 +1,81 @@
+"""Scores as records: what may be called FID, what compares, what is refused, what is kept."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxgan import scores
+from jaxgan.metrics import moments
+from jaxgan.metrics.features import inception
+from jaxgan.scores import Score, ScoreError, Stamp
+
+FID = Stamp(
+  metric='frechet_distance',
+  extractor='inception_v3_fid',
+  sha256=inception.SHA256,
+  tap='2048',
+  resizer=inception.RESIZER,
+  reference='cifar10',
+  split='train',
+  reference_count=50,
+  count=60,
+)
+OTHER = {int: 7, float: 0.5, bool: False, str: 'other', tuple: (('k', 3),)}
+
+
+@pytest.mark.parametrize('field', ['metric', 'sha256', 'tap', 'resizer'])
+def test_only_the_frechet_distance_on_the_fid_inception_is_a_fid(field):
+  assert FID.title == 'FID'
+  other = dataclasses.replace(FID, **{field: 'other'})
+  assert 'FID' not in other.title and other.tap in other.title
+
+
+@pytest.mark.parametrize('field', [f.name for f in dataclasses.fields(Stamp)])
+def test_unlike_scores_do_not_compare(field):
+  given = OTHER[type(getattr(FID, field))]
+  one, two = Score(5.0, FID), Score(3.5, dataclasses.replace(FID, **{field: given}))
+  if field in ('config', 'commit'):
+    assert scores.difference(one, two) == 1.5
+    return
+  with pytest.raises(ScoreError, match=f'differ in {field} ') as error:
+    scores.difference(one, two)
+  assert '\n' not in str(error.value) and repr(given) in str(error.value)
+
+
+def test_every_differing_field_is_named():
+  two = dataclasses.replace(FID, split='test', count=9, ema=False)
+  assert list(scores.differing(FID, two)) == ['split', 'count', 'ema']
+
+
+def test_a_record_goes_through_json_and_says_what_it_is():
+  score = Score(2.5, dataclasses.replace(FID, settings=(('k', 5), ('mode', 'x'))), 0.25)
+  assert scores.from_json(scores.to_json(score)) == score
+  assert str(score) == 'FID 2.5 +- 0.25 (60 samples, cifar10 train 50)'
+  for text in ('', '{}', '[1]', scores.to_json(score).replace('"tap"', '"tip"')):
+    with pytest.raises(ScoreError, match='no record of a score'):
+      scores.from_json(text)
+
+
+def test_reference_moments_are_computed_once_for_each_way_of_measuring(tmp_path):
+  calls = []
+
+  def compute():
+    calls.append(1)
+    return moments(np.random.default_rng(0).normal(size=(50, 4)))
+
+  first, path = scores.reference_moments(tmp_path / 'new', FID, compute)
+  whose = dataclasses.replace(FID, config='mine', seed=9, count=3)
+  second, again = scores.reference_moments(tmp_path / 'new', whose, compute)
+  assert len(calls) == 1 and path == again
+  np.testing.assert_array_equal(first.cov, second.cov)
+  assert second.size == 50 and len(list(path.parent.iterdir())) == 1
+  for field in ('sha256', 'tap', 'resizer', 'reference', 'split', 'dtype'):
+    scores.reference_moments(path.parent, dataclasses.replace(FID, **{field: 'other'}), compute)
+  assert len(calls) == 7
+  path.write_bytes(path.read_bytes()[:100])
+  third, _ = scores.reference_moments(path.parent, FID, compute)
+  assert len(calls) == 8
+  np.testing.assert_array_equal(first.mean, third.mean)
+  with pytest.raises(ScoreError, match='moments of 50 pictures; the stamp says reference_count=8'):
+    scores.reference_moments(path.parent, dataclasses.replace(FID, reference_count=8), compute)
