@@ -57,7 +57,7 @@ class Layer(NamedTuple):
 
 def generator(
   state_dict: Mapping[str, Any],
-  netG: str = 'resnet_9blocks',  # noqa: N803  the reference's name
+  netG: str = 'resnet_9blocks',
   ngf: int = 64,
   norm: str = 'instance',
   input_nc: int = 3,
@@ -109,9 +109,9 @@ def generator(
 
 def discriminator(
   state_dict: Mapping[str, Any],
-  netD: str = 'basic',  # noqa: N803  the reference's name
+  netD: str = 'basic',
   ndf: int = 64,
-  n_layers_D: int = 3,  # noqa: N803
+  n_layers_D: int = 3,
   norm: str = 'instance',
   input_nc: int = 3,
   no_antialias: bool = True,
