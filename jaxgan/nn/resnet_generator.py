@@ -22,7 +22,7 @@ class ResNetGenerator(nn.Module):
   """Images [B, H, W, C] -> images [B, H, W, image_channels] in [-1, 1]; H and W multiples of 4.
 
   What the encoder makes on its way is sown in the collection 'features', for PatchNCE: the padded
-  input 'pixels', the results 'down_0' and 'down_1' of the halving convolutions, and those of the
+  input 'pixels', what the convolutions to 'half' and to 'quarter' the size give, and the results of the
   blocks, 'block_0' and so on.
 
   Attributes:
@@ -63,18 +63,22 @@ class ResNetGenerator(nn.Module):
       'dtype': self.dtype,
     }
 
+    def remember(name, x):
+      if not self.is_initializing():  # features are no variables
+        self.sow('features', name, x)
+
     def conv(x, features, name, **others):
       settings = {'padding': 0, 'use_bias': bias, **options, **others}
       return SNConv(features=features, **settings, name=name)(x, train)
 
     normal = lambda x, name: normalise(x, self.norm, train, self.dtype, name)
     x = pad(x, 3)
-    self.sow('features', 'pixels', x)
+    remember('pixels', x)
     x = nn.relu(normal(conv(x, self.channels, 'first', kernel_size=7), 'first_norm'))
     for i in range(2):
       stride = 1 if self.antialias else 2
       x = conv(x, self.channels * 2 ** (i + 1), f'down_{i}', stride=stride, padding=1)
-      self.sow('features', f'down_{i}', x)
+      remember(('half', 'quarter')[i], x)
       x = nn.relu(normal(x, f'down_norm_{i}'))
       x = blur_downsample(x) if self.antialias else x
     for i in range(self.blocks):
@@ -84,7 +88,7 @@ class ResNetGenerator(nn.Module):
         y = dropout.dropout(y, self.dropout, self.make_rng('dropout'))
       y = conv(pad(y, 1, self.padding), 4 * self.channels, f'block_{i}_conv_1')
       x = x + normal(y, f'block_{i}_norm_1')
-      self.sow('features', f'block_{i}', x)
+      remember(f'block_{i}', x)
     for i in range(2):
       features = self.channels * 2 ** (1 - i)
       if self.antialias:
