@@ -128,9 +128,7 @@ def test_builds_at_full_size(path, variant):
       config.data.name, 100, shape, tuple(map(str, range(classes))), fetch, None, ''
     )
   else:
-    data = datasets.load(
-      **{k: v for k, v in stand_in.data.items() if k not in ('flip', 'batch_size')}
-    )
+    data = datasets.load(**{k: v for k, v in stand_in.data.items() if k not in configs.BATCHING})
   whole = problem.make_problem(config, data)
   state = jax.eval_shape(whole.init, jax.random.key(0))
   dtype = data.fetch(np.zeros(1, np.int64))['image'].dtype

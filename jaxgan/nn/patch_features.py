@@ -14,7 +14,7 @@ from jaxgan.nn.spectral_norm import SNDense
 class PatchProjector(nn.Module):
   """Feature maps of several layers -> unit vectors of some of their places, by a perceptron a layer.
 
-  h / (|h| + 1e-7), h = W_2 relu(W_1 f + b_1) + b_2, f the features at a place.
+  h / sqrt(|h|^2 + 1e-14), h = W_2 relu(W_1 f + b_1) + b_2, f the features at a place.
 
   Attributes:
     features: size of the vectors.
@@ -42,7 +42,7 @@ class PatchProjector(nn.Module):
           name=f'{name}_dense_{i}',
         )
         x = dense(nn.relu(x) if i else widen(x))
-      projected[name] = x / (jnp.linalg.norm(x, axis=-1, keepdims=True) + 1e-7)
+      projected[name] = x * jax.lax.rsqrt(jnp.square(x).sum(-1, keepdims=True) + 1e-14)
     return projected
 
 
