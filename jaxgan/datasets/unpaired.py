@@ -1,5 +1,8 @@
 """Two domains without pairs: the embedded emoji, two folders, or a set of tensorflow-datasets' cycle_gan."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from jaxgan.datasets import embedded, emoji, folder, pairs, tfds
@@ -44,7 +47,7 @@ def load(
     if part != 'train':
       raise DataError(f'split={split!r}: emoji has train and test')
     return _halves(whole, rows)
-  options = {
+  options: dict[str, Any] = {
     'resolution': resolution,
     'cache_dir': cache_dir,
     'in_memory': in_memory,
@@ -67,7 +70,7 @@ def load(
   return together(data_dir.rstrip('/').rpartition('/')[2], *sides)
 
 
-def _halves(whole: Dataset, rows) -> Dataset:
+def _halves(whole: Dataset, rows: Callable[[int], slice]) -> Dataset:
   """Half of the emoji in one style, the other half in the other."""
   assert whole.arrays is not None
   parts = emoji.divide(whole.arrays)
@@ -82,6 +85,8 @@ def _halves(whole: Dataset, rows) -> Dataset:
 
 def together(name: str, a: Dataset, b: Dataset) -> Dataset:
   """One set of two: 'image' and 'label' of the first, 'target' the picture of the second.
+
+  `arrays` has the label of that too, as 'target_label'.
 
   Raises:
     DataError: their pictures differ in shape.
@@ -99,5 +104,6 @@ def together(name: str, a: Dataset, b: Dataset) -> Dataset:
   if a.arrays is not None and b.arrays is not None:  # in memory; pictures stay where they are
     around = np.arange(size) % a.size
     arrays = {k: v[around] for k, v in a.arrays.items() if k != 'image'}
+    arrays['target_label'] = b.arrays['label'][np.arange(size) % b.size]
   notice = a.notice if a.notice == b.notice else f'{a.notice}; {b.notice}'
   return Dataset(name, size, a.image_shape, a.class_names, fetch, arrays, notice, paired=False)
