@@ -60,9 +60,7 @@ def test_no_emoji_is_in_both_domains_nor_held_out(read_once):
   assert not found.paired and found.image_shape == (64, 64, 3)
   batch = found.fetch(np.arange(found.size))
   whole = read_once.arrays
-  code = {
-    k: {p.tobytes(): c for p, c in zip(whole[k], whole['code'])} for k in ('image', 'target')
-  }
+  code = {k: {p.tobytes(): c for p, c in zip(whole[k], whole['code'])} for k in ('image', 'target')}
   codes = [{code[k][p.tobytes()] for p in batch[k]} for k in ('image', 'target')]
   test = datasets.load('unpaired', 'emoji', split='test')
   assert test.paired
