@@ -146,6 +146,10 @@ def cycle(
   domains = {'AtoB': ('image', 'target'), 'BtoA': ('target', 'image')}  # from, to
   judges = {'AtoB': 'B', 'BtoA': 'A'}
 
+  @jax.jit  # within a step: one trace for its eight uses
+  def forward(variables, x, key):
+    return run(generator, variables, x, train=True, key=key)
+
   def init(key, batch):
     examples = {'A': batch['image'][:1], 'B': batch['target'][:1]}
     keys = jax.random.split(key, 4)
@@ -165,7 +169,7 @@ def cycle(
     now = {d: part(variables, d) for d in DIRECTIONS}
 
     def go(direction, x, i):
-      y, new = run(generator, now[direction], x, train=True, key=jax.random.fold_in(key, i))
+      y, new = forward(now[direction], x, jax.random.fold_in(key, i))
       now[direction] |= new
       return y
 
@@ -256,6 +260,7 @@ def contrastive(
   adversary = make_adversary(discriminator, loss, discriminator_penalties)
   projector = PatchProjector(features=features)
 
+  @jax.jit  # within a step: one trace for its many uses
   def maps(variables, x, key):
     """name -> features [B, H, W, C] of the layers that are compared."""
     mutable = ['features', *(name for name in variables if name != 'params')]
