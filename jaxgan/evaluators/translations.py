@@ -85,8 +85,9 @@ class Judge:
   def told(self, images: np.ndarray, label: np.ndarray, domain: str) -> dict[str, float]:
     """Kernel distance to the domain, share taken for one of it, and share whose class is found."""
     found = classifier.predict(self.network, images)
+    here, there = jnp.asarray(self.features(images)), jnp.asarray(self.domains[domain])
     scores = {
-      'kernel_distance': float(kernel_distance(self.features(images), self.domains[domain])),
+      'kernel_distance': float(kernel_distance(here, there)),
       'in_domain': float(np.mean(found // self.classes == 'AB'.index(domain))),
     }
     if self.classes > 1:

@@ -5,6 +5,7 @@ pictures that have nothing to do with each other.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -194,7 +195,8 @@ def cycle(
     return total, Aux(metrics, {'generator': join(new)})
 
   def discriminator_loss(params, players, batch, key, step):
-    total, metrics, parts = jnp.zeros(()), {}, {}
+    total, metrics = jnp.zeros(()), {}
+    parts: dict[str, Any] = {}
     for i, direction in enumerate(DIRECTIONS):
       x, y = (batch[name] for name in domains[direction])
       judge, draw = judges[direction], jax.random.fold_in(key, i)
@@ -288,7 +290,8 @@ def contrastive(
     queries, keys = (maps(network, x, jax.random.fold_in(key, 1)) for x in (result, source))
     shapes = {name: x.shape for name, x in keys.items()}
     places = draw_places(shapes, patches, jax.random.fold_in(key, 0))
-    q, k = (projector.apply(heads, x, places) for x in (queries, keys))
+    sides: Any = [projector.apply(heads, x, places) for x in (queries, keys)]
+    q, k = sides
     each = [losses.patch_nce(q[name], k[name], temperature).mean() for name in q]
     return sum(each) / len(each)
 

@@ -90,7 +90,7 @@ def generator(
   2007.15651, in the authors' PyTorch code.
   """
   rate = 0.5 if use_dropout else 0.0
-  shared = {'channels': ngf, 'image_channels': output_nc, 'dropout': rate}
+  shared: dict[str, Any] = {'channels': ngf, 'image_channels': output_nc, 'dropout': rate}
   found = re.fullmatch(r'resnet_(\d+)blocks|unet_(\d+)', netG)
   if found and found[1]:
     blocks = int(found[1])

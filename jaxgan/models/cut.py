@@ -10,7 +10,7 @@ from jaxgan.games import Game
 from jaxgan.games.translating import from_translators
 from jaxgan.games.translation import contrastive
 
-DEFAULTS = {'generator': 'resnet', 'norm': 'instance', 'antialias': True}
+DEFAULTS: dict[str, Any] = {'generator': 'resnet', 'norm': 'instance', 'antialias': True}
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

@@ -12,7 +12,7 @@ from jaxgan.games import Game
 from jaxgan.games.translating import from_translators
 from jaxgan.games.translation import cycle
 
-DEFAULTS = {'generator': 'resnet', 'norm': 'instance'}
+DEFAULTS: dict[str, Any] = {'generator': 'resnet', 'norm': 'instance'}
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

@@ -13,7 +13,7 @@ from jaxgan.games import Game
 from jaxgan.games.translating import from_translators
 from jaxgan.games.translation import paired
 
-DEFAULTS = {'generator': 'unet', 'norm': 'batch'}
+DEFAULTS: dict[str, Any] = {'generator': 'unet', 'norm': 'batch'}
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:
