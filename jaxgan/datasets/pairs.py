@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def _side_by_side(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
       raise DataError(f'{width}x{height} is no two pictures side by side')
     return picture.crop((0, 0, width // 2, height)), picture.crop((width // 2, 0, width, height))
 
-  return [(n, lambda p=p: halves(p), [p]) for n, p in zip(files.names, files.paths)]
+  return [(n, partial(halves, p), [p]) for n, p in zip(files.names, files.paths)]
 
 
 def _by_name(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
@@ -166,8 +167,8 @@ def _by_name(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
         f'{len(alone)} of {len(here)} pictures in {root / side} have no partner of their name in '
         f'{"AB"[side == "A"]}: {", ".join(alone[:5])}{", ..." if len(alone) > 5 else ""}'
       )
-  both = lambda n: (pictures.decode(a[n]), pictures.decode(b[n]))
-  return [(n, lambda n=n: both(n), [a[n], b[n]]) for n in a]
+  both = lambda *paths: tuple(map(pictures.decode, paths))
+  return [(n, partial(both, a[n], b[n]), [a[n], b[n]]) for n in a]
 
 
 def preview(dataset: Dataset, path: str | Path, count: int = 24) -> None:

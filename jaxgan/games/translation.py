@@ -195,8 +195,7 @@ def cycle(
     return total, Aux(metrics, {'generator': join(new)})
 
   def discriminator_loss(params, players, batch, key, step):
-    total, metrics = jnp.zeros(()), {}
-    parts: dict[str, Any] = {}
+    total, metrics, parts = jnp.zeros(()), dict[str, Any](), dict[str, Any]()
     for i, direction in enumerate(DIRECTIONS):
       x, y = (batch[name] for name in domains[direction])
       judge, draw = judges[direction], jax.random.fold_in(key, i)
