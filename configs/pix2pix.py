@@ -59,7 +59,8 @@ def get_config(variant: str = '') -> ConfigDict:
 def emoji(config: ConfigDict) -> None:
   """The embedded default: 1,441 pairs of 64x64, narrower networks, patches of 34 pixels, batch 4."""
   config.data.update(source='pairs', name='emoji', batch_size=4, flip=True, load_size=70)
-  config.game.update(channels=32, layers=2)
+  # batches of 4 in training: their running statistics in use, not those of one picture
+  config.game.update(channels=32, layers=2, noise=False)
   config.total_steps = 6000
   for player in config.optimizer.values():
     player.hold = 3000

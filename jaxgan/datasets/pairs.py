@@ -17,7 +17,7 @@ from jaxgan.datasets import cache, edges, embedded, emoji, folder, pictures
 from jaxgan.datasets.cache import Columns
 from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
 
-Both = Callable[[], tuple[Any, Any]]
+Both = Callable[[], Any]  # (A, B), as Pillow has them
 
 
 def load(
