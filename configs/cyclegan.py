@@ -78,7 +78,7 @@ def cut(config: ConfigDict) -> None:
   config.game.update(nce=1.0, patches=64, features=64)
   config.game.nce_layers = ('pixels', 'half', 'quarter', 'block_0', 'block_3')
   config.evaluators.translations.directions = ('AtoB',)
-  config.smoke.game = {'channels': 2, 'blocks': 1, 'layers': 1, 'features': 4, 'patches': 8}
+  config.smoke.game = {'channels': 2, 'blocks': 1, 'layers': 1, 'features': 32, 'patches': 16}
   config.smoke.game.nce_layers = ('pixels', 'half', 'quarter', 'block_0')
 
 
