@@ -46,7 +46,8 @@ FIELDS: dict[str, Field] = {
   'adjust.symplectic': Field(0.0, 'lambda of symplectic gradient adjustment, 0 = off', 0.0),
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
   'data.source': Field(
-    'embedded', 'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked'
+    'embedded',
+    'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked, pairs, unpaired',
   ),
   'data.name': Field('', 'which data set of that source'),
   'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),
@@ -57,6 +58,12 @@ FIELDS: dict[str, Field] = {
   'data.data_dir': Field('', "where the raw data lie; '' = the source's default"),
   'data.cache_dir': Field('', "where decoded arrays are kept; '' = ~/.cache/jaxgan/data"),
   'data.in_memory': Field(True, 'False streams the pictures through grain'),
+  'data.direction': Field(
+    'AtoB', 'BtoA exchanges image and target of pairs', choices=('AtoB', 'BtoA')
+  ),
+  'data.load_size': Field(
+    0, 'height that pictures are enlarged to before a random crop of their own size; 0 = none', 0
+  ),
   'data.flip': Field(False, 'mirror pictures at random'),
   'ema.players': Field(('generator',), 'whose variables are averaged'),
   'ema.decay': Field(0.999, 'of the average, per step', 0.0, 1.0),
@@ -91,6 +98,8 @@ FIELDS: dict[str, Field] = {
   'retries': Field(3, 'times a run goes back to its last checkpoint after a non-finite number', 0),
   'cache.dir': Field('~/.cache/jaxgan/xla', "compiled programs; '' = none are kept"),
 }
+# Keys of the section data that say how batches are made, not which data there are.
+BATCHING = ('batch_size', 'flip', 'load_size')
 # Sections whose keys the model, the evaluators and the players decide.
 OPEN = {
   'game': "keyword arguments of the model's make",

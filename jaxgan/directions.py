@@ -18,7 +18,7 @@ import numpy as np
 from absl import flags
 
 from jaxgan import command, sample
-from jaxgan.config import ConfigError, nearest
+from jaxgan.config import BATCHING, ConfigError, nearest
 
 MOST_VALUES = 64  # an integer column with more of them is no attribute
 LEAST = 8  # pictures on either side of a mean
@@ -263,7 +263,7 @@ def main(argv: Sequence[str]) -> int:
   trained = sample.load(given.workdir, given.checkpoint, given.ema)
   if not {'sample', 'latent'} <= set(trained.game.predict):
     raise ConfigError(f'this system can {", ".join(trained.game.predict)}; it must sample latents')
-  options = {k: v for k, v in trained.config['data'].items() if k not in ('flip', 'batch_size')}
+  options = {k: v for k, v in trained.config['data'].items() if k not in BATCHING}
   data = datasets.load(**options)
   if data.arrays is not None and not (data.pictures and 'image' in data.arrays):
     raise ConfigError(f'{data.name} holds no pictures whose attributes could be learnt')

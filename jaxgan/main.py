@@ -43,7 +43,8 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
     'grid.png': 'samples, one row a class',
     'truncation.png': 'variety against fidelity',
     'interpolation.png': 'from latent to latent',
-    'samples': 'the same latents over time',
+    'translations.png': 'held-out pictures: input, output, target',
+    'samples': 'the same latents, or inputs, over time',
     'sweep.png': 'scores against the swept numbers',
     'sweep.json': 'scores of every run',
     'runs': 'pictures of every run',
@@ -60,8 +61,12 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
   if looks := health.read(workdir / 'health.json'):
     scores.append(('health', str(health.of(looks[-1]))))
+  more = ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}')
+  if 'translations' in config.evaluators:
+    folders = '--input=FOLDER --output=FOLDER'
+    more = ('your pictures', f'python -m jaxgan.translate --workdir={workdir} {folders}')
   following = [
-    ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}'),
+    more,
     ('curves', f'tensorboard --logdir={workdir}'),
   ]
   return [

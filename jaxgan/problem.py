@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgan import datasets, models, optim, train_step
-from jaxgan.config import ConfigError
+from jaxgan.config import BATCHING, ConfigError
 from jaxgan.games import Game
 from jaxgan.games.adjusting import adjust
 from jaxgan.train_state import TrainState
@@ -45,9 +45,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
   Raises:
     ConfigError, DataError: one line that says what does not fit.
   """
-  options: dict[str, Any] = {
-    k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')
-  }
+  options: dict[str, Any] = {k: v for k, v in config.data.items() if k not in BATCHING}
   dataset = datasets.load(**options) if dataset is None else dataset
   for option, where in (
     ('num_classes', 'data.label'),
@@ -99,7 +97,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     if config.ema.players
     else None
   )
-  flip = config.data.flip
+  changes = {'flip': config.data.flip, 'load_size': config.data.load_size}
   try:
     step = train_step.make_train_step(
       game,
@@ -108,7 +106,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
       accumulate=config.accumulate,
       play=config.play,
       ema=ema,
-      preprocess=lambda batch, key: datasets.preprocess(batch, key, flip=flip),
+      preprocess=lambda batch, key: datasets.preprocess(batch, key, **changes),
     )
   except ValueError as error:
     raise ConfigError(str(error)) from error

@@ -25,13 +25,13 @@ LAYOUTS = ('dcgan', 'gan', 'infogan', 'pacgan', 'unrolled_gan')
 
 
 def trained(quick):
-  """Every file, and BigGAN-deep; those not among `quick` are slow."""
+  """Every file, BigGAN-deep and CUT; those not among `quick` are slow."""
   return [
     pytest.param(
       path, variant, marks=() if path.stem in quick and not variant else pytest.mark.slow
     )
     for path, variant in VARIANTS
-    if variant == '' or 'deep' in variant
+    if variant in ('', 'cut') or 'deep' in variant
   ]
 
 
@@ -128,17 +128,12 @@ def test_builds_at_full_size(path, variant):
       config.data.name, 100, shape, tuple(map(str, range(classes))), fetch, None, ''
     )
   else:
-    data = datasets.load(
-      **{k: v for k, v in stand_in.data.items() if k not in ('flip', 'batch_size')}
-    )
+    data = datasets.load(**{k: v for k, v in stand_in.data.items() if k not in configs.BATCHING})
   whole = problem.make_problem(config, data)
   state = jax.eval_shape(whole.init, jax.random.key(0))
-  dtype = data.fetch(np.zeros(1, np.int64))['image'].dtype
-  batch = jax.eval_shape(
-    lambda: {
-      'image': jnp.zeros((whole.batch_size, *data.image_shape), dtype),
-      'label': jnp.zeros(whole.batch_size, jnp.int32),
-    }
+  batch = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct((whole.batch_size, *x.shape[1:]), x.dtype),
+    data.fetch(np.zeros(1, np.int64)),
   )
   new, metrics = jax.eval_shape(whole.step, state, batch)
   assert jax.tree.map(lambda x: (x.shape, x.dtype), new) == jax.tree.map(
@@ -222,4 +217,9 @@ def test_predictions_have_their_shape_and_range(path, variant):
     if 'score' in game.predict:
       logits = game.predict['score'](players, jax.random.key(0), image=image, label=label)
       assert logits.shape == (3,) and logits.dtype == jnp.float32
+  if 'translate' in game.predict:
+    image = data.fetch(np.arange(3))['image'] / 127.5 - 1
+    image = jax.jit(game.predict['translate'])(players, jax.random.key(0), image=image)
+    assert image.shape == (3, *data.image_shape) and image.dtype == jnp.float32
+    assert np.isfinite(image).all() and np.abs(image).max() <= 1
   assert set(game.predict) & {'sample', 'translate', 'reconstruct', 'score'}

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from jaxgan.optim import OPTIMIZERS, OptimizerError, learning_rate, lookahead, make_optimizer
+from tests import recorded
 
 
 def rates(steps, **options):
@@ -33,6 +34,19 @@ def test_schedules(options, steps, expected):
 def test_a_cosine_is_a_cosine():
   expected = [0.2 * (1 + np.cos(np.pi * step / 8)) for step in range(9)]
   np.testing.assert_allclose(rates(range(9), schedule='cosine', total_steps=8), expected, atol=1e-6)
+
+
+def test_cyclegans_schedules():
+  """Recorded from CUT, an epoch a step: its linear decay begins one epoch before n_epochs = 4 are over."""
+  numbers = recorded.read('cyclegan/lr_schedules')
+  linear = learning_rate(numbers['linear'][0], schedule='linear', total_steps=9, hold=3)
+  np.testing.assert_allclose([linear(i) for i in range(10)], numbers['linear'], rtol=1e-5)
+  resumed = [linear(i) for i in range(2, 12)]  # epoch_count 3 is two epochs on
+  np.testing.assert_allclose(resumed, numbers['linear_resume'].clip(0), rtol=1e-5, atol=1e-12)
+  cosine = learning_rate(numbers['cosine'][0], schedule='cosine', total_steps=8)
+  np.testing.assert_allclose(
+    [cosine(i) for i in range(9)], numbers['cosine'][:9], rtol=1e-5, atol=1e-12
+  )
 
 
 def after(spec, gradients, total=0):

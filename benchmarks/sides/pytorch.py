@@ -49,7 +49,7 @@ class Side:
     self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     torch.backends.cudnn.benchmark = True
     self.before = process.resident()
-    options = {k: v for k, v in config.data.items() if k not in ('flip', 'batch_size')}
+    options = {k: v for k, v in config.data.items() if k not in configs.BATCHING}
     dataset = datasets.load(**options)
     game = config.game.to_dict()
     make = importlib.import_module(f'benchmarks.torch_models.{config.model}').make

@@ -2,14 +2,13 @@
 
 The file name is the registry: `load('embedded', 'pixel_faces')` calls `load` of
 `jaxgan/datasets/embedded.py`, `load('tfds', 'cifar10')` that of `tfds.py`, `load('folder',
-data_dir='pictures')` that of `folder.py`, `load('points', 'ring8')` that of `points.py`, and
-`load('stacked', 'mnist')` that of `stacked.py`.
+data_dir='pictures')` that of `folder.py`, and so on.
 """
 
 import importlib
 import pkgutil
 
-from jaxgan.datasets.dataset import DataError, Dataset
+from jaxgan.datasets.dataset import DataError, Dataset, turned
 from jaxgan.datasets.feed import batches, preprocess
 from jaxgan.datasets.order import Sampler
 
@@ -36,11 +35,13 @@ def load(
   in_memory: bool = True,
   crop: str = 'center',
   channels: int = 0,
+  direction: str = 'AtoB',
 ) -> Dataset:
   """Loads a data set.
 
   Args:
-    source: the kind, a file name of this package: 'embedded', 'tfds', 'folder', 'points' or 'stacked'.
+    source: the kind, a file name of this package: 'embedded', 'tfds', 'folder', 'points', 'stacked',
+      'pairs' or 'unpaired'.
     name: which one of the kind, such as 'pixel_faces' or 'cifar10'; folders need none.
     split: part of the set in the notation of tensorflow-datasets: 'train', 'train[:90%]', 'test'.
     label: the column that is the class; '' = the set's own choice, 'none' = no classes.
@@ -51,6 +52,7 @@ def load(
     crop: 'center' (scale the shorter side, cut the middle), 'pad' (the whole picture on a
       ground) or 'none' (the whole picture, stretched to the square).
     channels: 1 for grey, 3 for RGB; 0 = as they come.
+    direction: 'AtoB', or 'BtoA' to exchange image and target.
 
   Returns:
     A Dataset of uint8 pictures, or of float32 points.
@@ -66,8 +68,10 @@ def load(
     raise DataError(f'resolution={resolution}: give a side in pixels, or 0 for the native size')
   if crop not in ('center', 'pad', 'none'):
     raise DataError(f'crop={crop!r}: give center, pad or none')
+  if direction not in ('AtoB', 'BtoA'):
+    raise DataError(f'direction={direction!r}: give AtoB or BtoA')
   module = importlib.import_module(f'{__name__}.{source}')
-  return module.load(
+  found = module.load(
     name,
     split=split,
     label=label,
@@ -78,3 +82,4 @@ def load(
     crop=crop,
     channels=channels,
   )
+  return turned(found) if direction == 'BtoA' else found

@@ -31,6 +31,7 @@ class Dataset(NamedTuple):
       None when the set is streamed.
     notice: one line: source and licence.
     grey: of stacked sets, the set whose pictures are the channels of theirs.
+    paired: whether the target of an example belongs to its image; of two domains it does not.
   """
 
   name: str
@@ -41,6 +42,7 @@ class Dataset(NamedTuple):
   arrays: Mapping[str, np.ndarray] | None
   notice: str
   grey: 'Dataset | None' = None
+  paired: bool = True
 
   @property
   def pictures(self) -> bool:
@@ -80,6 +82,24 @@ def from_arrays(
 
   shape = tuple(arrays['image'].shape[1:])
   return Dataset(name, size, shape, tuple(class_names), fetch, arrays, notice)
+
+
+def turned(dataset: Dataset) -> Dataset:
+  """The set with image and target exchanged.
+
+  Raises:
+    DataError: it has no target.
+  """
+  if 'target' not in dataset.fetch(np.zeros(1, np.int64)):
+    raise DataError(f'{dataset.name} has no target to begin with; leave direction=AtoB')
+
+  def turn(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {**columns, 'image': columns['target'], 'target': columns['image']}
+
+  arrays = dataset.arrays
+  if arrays is not None and 'target' in arrays:
+    arrays = turn(arrays)
+  return dataset._replace(fetch=lambda indices: turn(dataset.fetch(indices)), arrays=arrays)
 
 
 def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:

@@ -61,28 +61,61 @@ def _gathered(
 
 
 def preprocess(
-  batch: Mapping[str, Any], key: jax.Array, flip: bool = False
+  batch: Mapping[str, Any], key: jax.Array, flip: bool = False, load_size: int = 0
 ) -> dict[str, jax.Array]:
-  """Normalises pictures inside the step: x / 127.5 - 1, then a random mirror image.
+  """Normalises pictures inside the step: x / 127.5 - 1, then a random crop and a random mirror image.
 
   Args:
     batch: uint8 arrays [B, H, W, C] are pictures; other arrays, as points, are passed through.
-    key: PRNG key of the coins, the same on every replica.
-    flip: mirror every example left to right with probability 1/2; pictures of one example
-      (image and target) share a coin.
+    key: PRNG key of the draws, the same on every replica.
+    flip: mirror every example left to right with probability 1/2.
+    load_size: height that pictures are enlarged to (bicubic) before a crop of their own size is taken
+      anywhere in them; 0 = no crop.
 
   Returns:
-    The batch with float32 pictures in [-1, 1].
+    The batch with float32 pictures in [-1, 1]. Pictures of one example (image and target) share
+    crop and coin.
+
+  Raises:
+    ValueError: load_size is below the height of the pictures.
   """
   result = dict(batch)
   pictures = [k for k, v in batch.items() if v.ndim == 4 and v.dtype == jnp.uint8]
   for name in pictures:
     # Whole numbers and one product: no fusion can round it differently, eager, jit or pmap.
     result[name] = (2 * batch[name].astype(jnp.int32) - 255).astype(jnp.float32) * (1 / 255)
-  if flip and pictures:
-    size = batch[pictures[0]].shape[0]
+  if not pictures:
+    return result
+  size, height, width, _ = batch[pictures[0]].shape
+  if load_size:
+    if load_size < height:
+      raise ValueError(f'data.load_size={load_size}; pictures have {height} already')
+    large = (load_size, round(width * load_size / height))
+    corners = [
+      replicas.draw(
+        jax.random.randint,
+        jax.random.fold_in(key, i),
+        (size,),
+        minval=0,
+        maxval=whole - part + 1,
+      )
+      for i, (whole, part) in enumerate(zip(large, (height, width)))
+    ]
+    for name in pictures:
+      result[name] = _cropped(result[name], large, corners)
+  if flip:
     coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), key, (size,))
     for name in pictures:
       mirrored = result[name][:, :, ::-1]
       result[name] = jnp.where(coins[:, None, None, None], mirrored, result[name])
   return result
+
+
+def _cropped(images: jax.Array, large: tuple[int, int], corners: list[jax.Array]) -> jax.Array:
+  """Windows of the images' own size in the images enlarged, with those corners."""
+  b, height, width, channels = images.shape
+  enlarged = jax.image.resize(images, (b, *large, channels), 'cubic').clip(-1, 1)
+  window = lambda x, top, left: jax.lax.dynamic_slice(
+    x, (top, left, jnp.zeros_like(top)), (height, width, channels)
+  )
+  return jax.vmap(window)(enlarged, *corners)

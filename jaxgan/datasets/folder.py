@@ -74,7 +74,7 @@ def load(
   part, rows = parse_split(split)
   if not data_dir:
     raise DataError('source=folder needs data_dir: the folder that holds the pictures')
-  root = _split_folder(Path(data_dir).expanduser(), part)
+  root = split_folder(Path(data_dir).expanduser(), part)
   title = root.name  # the config may still hold the name of its own data set
   files = find(root, label)
   size, channels = len(files.paths), channels or 3
@@ -92,7 +92,7 @@ def load(
       _reader(files, resolution, crop, channels, bad),
       CHUNK,
       title,
-      finish=lambda: _refuse(bad, size, root, cache_dir, key),
+      finish=lambda: refuse(bad, size, root, cache_dir, key),
     )
     arrays = {k: v[chosen] for k, v in columns.items()}
     return from_arrays(title, arrays, files.class_names, notice)
@@ -136,7 +136,7 @@ def find(root: Path, label: str = '') -> Files:
   return Files(tuple(found), tuple(names), labels, classes)
 
 
-def _split_folder(root: Path, part: str) -> Path:
+def split_folder(root: Path, part: str) -> Path:
   if not root.is_dir():
     raise DataError(f'data_dir={root} is not a folder')
   inside = sorted(d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith('.'))
@@ -256,7 +256,7 @@ def check(files: Files) -> list[tuple[str, str]]:
   return sorted(bad)
 
 
-def _refuse(bad: list[tuple[str, str]], size: int, root: Path, cache_dir: str, key: str) -> None:
+def refuse(bad: list[tuple[str, str]], size: int, root: Path, cache_dir: str, key: str) -> None:
   """Raises DataError that names the unreadable files, if there are any."""
   if not bad:
     return
@@ -281,7 +281,7 @@ def _check_once(files: Files, root: Path, cache_dir: str, key: str) -> None:
   mark = cache.folder(cache_dir) / f'checked-{root.name}-{key}'
   if mark.exists():
     return
-  _refuse(check(files), len(files.paths), root, cache_dir, key)
+  refuse(check(files), len(files.paths), root, cache_dir, key)
   try:
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
@@ -358,7 +358,7 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--preview', default='preview.png', help='the sheet to write')
   options = parser.parse_args(argv)
   try:
-    root = _split_folder(Path(options.folder).expanduser(), parse_split(options.split)[0])
+    root = split_folder(Path(options.folder).expanduser(), parse_split(options.split)[0])
     files = find(root, options.label)
   except DataError as e:
     print(e, file=sys.stderr)

@@ -25,7 +25,7 @@ def kernels(params: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 def largest_singular_value(matrix: np.ndarray, iterations: int = 30) -> float:
   """sigma_max(W) of W [N, M] by power iteration from a fixed start: never above it, cheaper than all of them."""
-  v = np.random.default_rng(0).normal(size=matrix.shape[1]).astype(matrix.dtype)
+  v = np.random.default_rng(0).normal(size=(matrix.shape[1],)).astype(matrix.dtype)
   for _ in range(iterations):
     v = matrix.T @ (matrix @ (v / max(np.linalg.norm(v), np.finfo(v.dtype).tiny)))
   return float(np.linalg.norm(v) ** 0.5)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -67,9 +67,7 @@ def from_networks(
     raise ValueError(
       f'game.conditioning={conditioning!r} needs labels; the data have none: give data.label'
     )
-  fields = [
-    {f.name for f in dataclasses.fields(c)} - {'parent', 'name'} for c in (generator, discriminator)
-  ]
+  fields = [fields_of(network) for network in (generator, discriminator)]
   for size in np.atleast_1d(np.asarray(options.get('attention', ()), int)):
     sizes = [2**i for i in range(3, resolution.bit_length())]  # of the feature maps above 4
     if size not in sizes:
@@ -91,12 +89,12 @@ def from_networks(
     {'num_classes': 0 if conditioning else num_classes, 'image_channels': channels},
     {'num_classes': num_classes if by_head or (told and not conditioning) else 0},
   ]
-  for name, value in options.items():
-    for network in (generator, discriminator):
-      field = inspect.signature(network).parameters.get(name.removeprefix('discriminator_'))
-      if field is not None:
-        check_value(f'game.{name}', value, kind_of(field))
-  *given, rest = _divide(fields, {'resolution': resolution, **options})
+  # codes and num_classes come from the networks and the data
+  game = keywords(adversarial) - {'codes', 'num_classes'}
+  more = keywords(from_networks)
+  *given, rest = divide(
+    (generator, discriminator), {'resolution': resolution, **options}, game, more
+  )
   for i in (0, 1):
     given[i] = {k: v for k, v in own[i].items() if k in fields[i]} | given[i]
   check_value('game.packing', rest.get('packing', 1), int)
@@ -145,15 +143,28 @@ def from_networks(
   return made._replace(conditional=conditional)
 
 
-def _divide(fields: Sequence[set[str]], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def keywords(function: Callable[..., Any]) -> set[str]:
+  """The names of its keyword-only arguments."""
+  parameters = inspect.signature(function).parameters
+  return {name for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def divide(
+  classes: Sequence[type[nn.Module]], options: Mapping[str, Any], game: set[str], more: set[str]
+) -> list[dict[str, Any]]:
   """The options of the generator, of the discriminator, and of the game.
 
+  Args:
+    classes: the two networks.
+    options: to be divided; `discriminator_NAME` is the discriminator's alone.
+    game: arguments of the game.
+    more: options that were taken before, for the message.
+
   Raises:
-    ValueError: one that nobody has.
+    ValueError: one that nobody has, or of another kind than the network's field.
   """
-  game = {
-    n for n, p in inspect.signature(adversarial).parameters.items() if p.kind is p.KEYWORD_ONLY
-  } - {'codes', 'num_classes'}  # which come from the networks and the data
+  fields = [fields_of(network) for network in classes]
+  kinds = [inspect.signature(network).parameters for network in classes]
   parts: list[dict[str, Any]] = [{}, {}, {}]
   for name, value in options.items():
     if name == 'dtype':
@@ -161,6 +172,9 @@ def _divide(fields: Sequence[set[str]], options: Mapping[str, Any]) -> list[dict
     if name == 'attention':
       value = tuple(np.atleast_1d(value))
     alone = name.removeprefix('discriminator_')
+    for parameters in kinds:
+      if alone in parameters:
+        check_value(f'game.{name}', value, kind_of(parameters[alone]))
     if name in game - fields[0]:
       parts[2][name] = value
     elif name != alone and alone in fields[1]:
@@ -170,7 +184,11 @@ def _divide(fields: Sequence[set[str]], options: Mapping[str, Any]) -> list[dict
         if name in theirs:
           part.setdefault(name, value)
     else:
-      shared = {'conditioning', 'label_dim', 'head_weight'}
-      known = {f'game.{option}' for option in shared | game | fields[0] | fields[1]}
+      known = {f'game.{option}' for option in more | game | fields[0] | fields[1]}
       raise ValueError(f'no option game.{name}; {nearest(f"game.{name}", known)}')
   return parts
+
+
+def fields_of(network: type[nn.Module]) -> set[str]:
+  """The names of a Linen class's fields."""
+  return {f.name for f in dataclasses.fields(network)} - {'parent', 'name'}

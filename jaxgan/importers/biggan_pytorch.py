@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.importers.state_dict import array, listed, strip
 from jaxgan.importers.torch_file import WeightsError
 from jaxgan.models import biggan, biggan_deep
 
@@ -245,7 +246,7 @@ def _convert(
   module: Any, inputs: Any, state_dict: Mapping[str, Any], names: _Names, bottom_width: int = 0
 ) -> dict[str, Any]:
   """The module's variables out of the reference's arrays; every array is used, every variable filled."""
-  given = _strip(state_dict)
+  given = strip(state_dict)
   shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
   variables: dict[str, Any] = {}
   used, missing, wrong = set(), [], []
@@ -260,7 +261,7 @@ def _convert(
       if missing:
         continue
       bottom = bottom_width if path[0] == 'linear' else 0
-      parts = [_layout(_array(given[source]), path[-1], bottom) for source in sources]
+      parts = [_layout(array(given[source]), path[-1], bottom) for source in sources]
       value = np.concatenate(parts) if path[-1] in ('u', 'sv') else parts[0]
       used.update(sources)
       if value.shape != shape.shape:
@@ -271,13 +272,11 @@ def _convert(
       variables[collection] = jax.tree_util.tree_unflatten(structure, leaves)
   superfluous = [n for n in given if n not in used and n.rsplit('.', 1)[-1] not in COUNTERS]
   if missing:
-    raise WeightsError(f'weights missing for these arguments: {_listed(missing)}')
+    raise WeightsError(f'weights missing for these arguments: {listed(missing, 8)}')
   if superfluous:
-    raise WeightsError(f'weights that these arguments have no place for: {_listed(superfluous)}')
+    raise WeightsError(f'weights that these arguments have no place for: {listed(superfluous, 8)}')
   if wrong:
-    raise WeightsError(
-      f'weights of another shape than these arguments ask for: {_listed(wrong, 3)}'
-    )
+    raise WeightsError(f'weights of another shape than these arguments ask for: {listed(wrong, 3)}')
   return variables
 
 
@@ -298,26 +297,6 @@ def _layout(value: np.ndarray, leaf: str, bottom: int) -> np.ndarray:
 def _their_shape(shape: tuple[int, ...], leaf: str) -> tuple[int, ...]:
   """The shape of one of our arrays as the reference has it: [out, in, ...]."""
   return shape[:-3:-1] + shape[:-2] if leaf == 'kernel' else shape
-
-
-def _strip(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-  """The arrays by name, without the prefix that nn.DataParallel puts before every one."""
-  given = dict(state_dict)
-  while given and all(name.startswith('module.') for name in given):
-    given = {name.removeprefix('module.'): value for name, value in given.items()}
-  return given
-
-
-def _array(value: Any) -> np.ndarray:
-  """float32 NumPy array of a NumPy, JAX or torch one."""
-  if hasattr(value, 'detach'):
-    value = value.detach().cpu().float().numpy()
-  return np.asarray(value).astype(np.float32)
-
-
-def _listed(names: list[str], most: int = 8) -> str:
-  more = f' and {len(names) - most} more' if len(names) > most else ''
-  return ', '.join(names[:most]) + more
 
 
 def _arguments(model_args: Mapping[str, Any]) -> dict[str, Any]:

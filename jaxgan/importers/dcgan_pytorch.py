@@ -25,6 +25,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.importers.state_dict import array, listed, strip
 from jaxgan.importers.torch_file import WeightsError
 from jaxgan.models import dcgan
 
@@ -54,22 +55,15 @@ def generator(
   Source: Radford, Metz, Chintala 2015, arXiv 1511.06434, in the form of PyTorch's tutorial (kernels of
   4x4, epsilon 1e-5).
   """
-  if not isinstance(state_dict, Mapping) or not all(
-    isinstance(name, str) and hasattr(value, 'shape') for name, value in state_dict.items()
-  ):
-    raise WeightsError(
-      f'{type(state_dict).__name__}; expected a state_dict, names to arrays: '
-      "module.state_dict(), or what torch_file.read gives, or its entry that holds the generator's"
-    )
   sizes = {'ngf': ngf, 'nz': nz, 'nc': nc}
   if not all(isinstance(size, int) and size > 0 for size in sizes.values()):
     raise WeightsError(f'{sizes}; expected whole numbers, 1 or more')
-  given = _strip(state_dict)
+  given = strip(state_dict)
   layers = [int(found[1]) for k in given if (found := re.match(r'main\.(\d+)\.', k))]
   if not layers or max(layers) < 3:
     raise WeightsError(
       "no weights 'main.0.weight', 'main.3.weight' and so on; expected the layout of the PyTorch "
-      f'tutorial, given {_listed(list(given)) or "nothing"}'
+      f'tutorial, given {listed(list(given)) or "nothing"}'
     )
   doublings = -(-max(layers) // 3)
   expected = _shapes(doublings, ngf, nz, nc)
@@ -89,7 +83,7 @@ def generator(
   unknown = [k for k in given if k not in expected and not k.endswith('.num_batches_tracked')]
   if unknown:
     raise WeightsError(
-      f'no place for {_listed(unknown)}; {4 << doublings} pixels have main.0 to main.{3 * doublings}'
+      f'no place for {listed(unknown)}; {4 << doublings} pixels have main.0 to main.{3 * doublings}'
     )
   module = dcgan.Generator(
     resolution=4 << doublings,
@@ -99,7 +93,7 @@ def generator(
     bn_eps=1e-5,
     image_bias=f'main.{3 * doublings}.bias' in given,
   )
-  return module, _variables({k: _array(given[k]) for k in expected if k in given}, doublings)
+  return module, _variables({k: array(given[k]) for k in expected if k in given}, doublings)
 
 
 def _shapes(doublings: int, ngf: int, nz: int, nc: int) -> dict[str, tuple[int, ...]]:
@@ -142,23 +136,3 @@ def _variables(given: Mapping[str, np.ndarray], doublings: int) -> dict[str, Any
     name: {leaf: jnp.asarray(value) for leaf, value in node.items()} for name, node in tree.items()
   }
   return {'params': to_jax(params), 'batch_stats': to_jax(statistics)}
-
-
-def _strip(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-  """The arrays by name, without the prefix that nn.DataParallel puts before every one."""
-  given = dict(state_dict)
-  while given and all(name.startswith('module.') for name in given):
-    given = {name.removeprefix('module.'): value for name, value in given.items()}
-  return given
-
-
-def _array(value: Any) -> np.ndarray:
-  """float32 NumPy array of a NumPy, JAX or torch one."""
-  if hasattr(value, 'detach'):
-    value = value.detach().cpu().float().numpy()
-  return np.asarray(value).astype(np.float32)
-
-
-def _listed(names: list[str], most: int = 4) -> str:
-  more = f' and {len(names) - most} more' if len(names) > most else ''
-  return ', '.join(names[:most]) + more

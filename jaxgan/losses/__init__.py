@@ -25,6 +25,8 @@ from jaxgan.losses.conditional import (
 from jaxgan.losses.f_gan import f_gan_discriminator, f_gan_generator
 from jaxgan.losses.feature_matching import feature_matching
 from jaxgan.losses.pairs import Pair, pair
+from jaxgan.losses.patch_nce import patch_nce
+from jaxgan.losses.reconstruction import l1
 from jaxgan.losses.relativistic import (
   relativistic_average_discriminator,
   relativistic_average_generator,
@@ -49,6 +51,7 @@ __all__ = [
   'hinge_generator',
   'info_continuous',
   'info_discrete',
+  'l1',
   'least_squares_discriminator',
   'least_squares_generator',
   'logistic_discriminator',
@@ -59,6 +62,7 @@ __all__ = [
   'non_saturating_discriminator',
   'non_saturating_generator',
   'pair',
+  'patch_nce',
   'relativistic_average_discriminator',
   'relativistic_average_generator',
   'relativistic_average_hinge_discriminator',

@@ -12,7 +12,7 @@ from jaxgan.metrics.memorisation import memorisation
 from jaxgan.metrics.path_length import perceptual_path_length
 from jaxgan.metrics.prdc import prdc, precision_recall
 from jaxgan.metrics.sliced import patch_swd, sliced_wasserstein
-from jaxgan.metrics.ssim import ms_ssim, ms_ssim_diversity, ssim
+from jaxgan.metrics.ssim import ms_ssim, ms_ssim_diversity, psnr, ssim
 
 __all__ = [
   'frechet_distance',
@@ -28,6 +28,7 @@ __all__ = [
   'perceptual_path_length',
   'prdc',
   'precision_recall',
+  'psnr',
   'sliced_wasserstein',
   'ssim',
 ]

@@ -35,7 +35,7 @@ def of_subsets(estimates: Any) -> Estimate:
 
 @partial(jax.jit, static_argnames=('kernel', 'degree'))
 def _mmd(x: Any, y: Any, scale: Any, coef0: Any, kernel: str, degree: int) -> jax.Array:
-  """Unbiased MMD^2 of x, y [n, D]: products in float32, kernels and sums in float64."""
+  """Unbiased MMD^2 of x [n, D], y [m, D]: products in float32, kernels and sums in float64."""
 
   def gram(a: jax.Array, b: jax.Array) -> jax.Array:
     products = jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
@@ -44,8 +44,9 @@ def _mmd(x: Any, y: Any, scale: Any, coef0: Any, kernel: str, degree: int) -> ja
     squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (a, b)]
     return jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
 
-  n = len(x)
-  within = [(k.sum() - jnp.trace(k)) / (n * (n - 1)) for k in (gram(x, x), gram(y, y))]
+  within = [
+    (k.sum() - jnp.trace(k)) / (n * (n - 1)) for n, k in ((len(v), gram(v, v)) for v in (x, y))
+  ]
   return within[0] + within[1] - 2 * gram(x, y).mean()
 
 
@@ -59,7 +60,7 @@ def kernel_distance(
   coef0: float = 1.0,
   sigma: float = 10.0,
   subsets: int | None = 100,
-  subset_size: int = 1000,
+  subset_size: int | None = 1000,
   seed: int = 2020,
 ) -> Estimate:
   """KID: the unbiased squared maximum mean discrepancy under a kernel, averaged over subsets.
@@ -77,7 +78,7 @@ def kernel_distance(
     sigma: of the rbf kernel, in the unit of the features.
     subsets: how many, each drawn anew; None = as many disjoint ones as there are, which is what an
       honest standard error needs (TF-GAN's way).
-    subset_size: n, at most N and M.
+    subset_size: n, at most N and M; None = one estimate, of both sets whole.
     seed: of the drawing; NumPy's RandomState, whose 2020 gives torch-fidelity's subsets.
 
   Raises:
@@ -90,10 +91,9 @@ def kernel_distance(
     raise ValueError(f'features [N, D] and [M, D] expected, not {x.shape} and {y.shape}')
   if kernel not in ('polynomial', 'rbf'):
     raise ValueError(f"kernel={kernel!r}; expected 'polynomial' or 'rbf'")
-  if not 2 <= subset_size <= min(len(x), len(y)):
-    raise ValueError(
-      f'subset_size={subset_size}; expected 2 to {min(len(x), len(y))}, the smaller set'
-    )
+  least = min(len(x), len(y))
+  if least < 2 or (subset_size is not None and not 2 <= subset_size <= least):
+    raise ValueError(f'subset_size={subset_size}; expected 2 to {least}, the smaller set')
   if (subsets is not None and subsets < 1) or degree < 1 or sigma <= 0:
     raise ValueError(f'subsets={subsets}, degree={degree}, sigma={sigma}; expected more than 0')
   if kernel == 'rbf':
@@ -111,9 +111,11 @@ def kernel_distance(
 
 
 def _subsets(
-  rng: np.random.RandomState, n: int, m: int, subsets: int | None, size: int
+  rng: np.random.RandomState, n: int, m: int, subsets: int | None, size: int | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
   """Pairs of rows of the two sets."""
+  if size is None:
+    return [(np.arange(n), np.arange(m))]
   if subsets is None:
     one, two = rng.permutation(n), rng.permutation(m)
     starts = range(0, min(n, m) - size + 1, size)

@@ -1,4 +1,4 @@
-"""Structural similarity of pictures, at one scale and at several, and the diversity it measures.
+"""Likeness of pictures: PSNR, structural similarity at one scale and at several, the diversity it measures.
 
 Windows are products with band matrices, one along each side: fast on every platform.
 """
@@ -52,6 +52,24 @@ def _checked(x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
   if x.shape != y.shape or x.ndim != 4:
     raise ValueError(f'two batches of pictures [B, H, W, C] expected, not {x.shape} and {y.shape}')
   return x, y
+
+
+def psnr(x: Any, y: Any, data_range: float = 2.0) -> jax.Array:
+  """Peak signal-to-noise ratio, 10 log10(L^2 / mean (x - y)^2).
+
+  Args:
+    x, y: [B, H, W, C].
+    data_range: L, as for `ssim`.
+
+  Returns:
+    float32 [B] in decibel; at most 100, for pictures that are the same.
+
+  Raises:
+    ValueError: for other shapes.
+  """
+  x, y = _checked(x, y)
+  error = jnp.square((x - y) / data_range).mean((1, 2, 3))
+  return -10 * jnp.log10(jnp.maximum(error, 1e-10))
 
 
 def ssim(x: Any, y: Any, data_range: float = 2.0, width: int = 11, sigma: float = 1.5) -> jax.Array:

@@ -20,7 +20,7 @@ from flax import linen as nn
 
 from jaxgan.games import Game
 from jaxgan.games.networks import from_networks
-from jaxgan.nn import replicas
+from jaxgan.nn import dropout
 from jaxgan.nn.precision import widen
 from jaxgan.nn.spectral_norm import SNDense
 
@@ -92,8 +92,7 @@ class Discriminator(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, labels: jax.Array, train: bool = False) -> jax.Array:
-    if not 0 <= self.dropout < 1:
-      raise ValueError(f'dropout={self.dropout}; expected a share from 0 to below 1')
+    dropout.check(self.dropout)
     options = {'spectral': self.spectral, 'kernel_init': self.kernel_init, 'dtype': self.dtype}
     x = x.reshape(x.shape[0], -1)
     for i in range(self.layers):
@@ -104,15 +103,8 @@ class Discriminator(nn.Module):
       else:
         x = nn.leaky_relu(x, self.slope)
       if self.dropout and train:
-        x = self.dropped(x)
+        x = dropout.dropout(x, self.dropout, self.make_rng('dropout'))
     return widen(SNDense(features=1, **options, name='linear')(x, train))[:, 0]
-
-  def dropped(self, x: jax.Array) -> jax.Array:
-    """Units at 0 by chance, the others enlarged so that the mean stays."""
-    keep = 1 - self.dropout
-    draw = lambda key, shape: jax.random.bernoulli(key, keep, shape)
-    kept = replicas.draw(draw, self.make_rng('dropout'), x.shape)
-    return jnp.where(kept, x / keep, 0).astype(x.dtype)
 
 
 def make(*, image_shape: tuple[int, int, int], num_classes: int, **options: Any) -> Game:

@@ -1,4 +1,4 @@
-"""Resampling by a factor of two without convolutions: broadcast up, reshape and reduce down."""
+"""Resampling by a factor of two without convolutions: broadcast or blurred up, reduced or blurred down."""
 
 import jax
 import jax.numpy as jnp
@@ -24,3 +24,41 @@ def max_pool(x: jax.Array) -> jax.Array:
 def _windows(x: jax.Array) -> jax.Array:
   b, h, w, c = x.shape
   return x.reshape(b, h // 2, 2, w // 2, 2, c)
+
+
+def blur_downsample(x: jax.Array) -> jax.Array:
+  """Halved without aliasing, [B, H, W, C] -> [B, ceil(H/2), ceil(W/2), C].
+
+  y[i] = (x[2i - 1] + 2 x[2i] + x[2i + 1]) / 4 along both axes, mirrored at the edges.
+
+  Source: Zhang 2019, arXiv 1904.11486.
+  """
+  for axis in (1, 2):
+    padded = jnp.pad(x, [(1, 1) if i == axis else (0, 0) for i in range(4)], 'reflect')
+    count = -(-x.shape[axis] // 2)
+    take = lambda first: jax.lax.slice_in_dim(
+      padded,  # noqa: B023  called within this turn
+      first,
+      first + 2 * count - 1,  # noqa: B023
+      2,
+      axis,  # noqa: B023
+    )
+    x = (take(0) + 2 * take(1) + take(2)) / 4
+  return x
+
+
+def blur_upsample(x: jax.Array) -> jax.Array:
+  """Doubled without aliasing, [B, H, W, C] -> [B, 2H, 2W, C]; edges repeated.
+
+  y[2i] = (x[i - 1] + 3 x[i]) / 4, y[2i + 1] = (3 x[i] + x[i + 1]) / 4 along both axes: zeros put
+  between the pixels, and the filter [1, 3, 3, 1] / 4.
+
+  Source: Zhang 2019, arXiv 1904.11486.
+  """
+  for axis in (1, 2):
+    padded = jnp.pad(x, [(1, 1) if i == axis else (0, 0) for i in range(4)], 'edge')
+    size = x.shape[axis]
+    take = lambda first: jax.lax.slice_in_dim(padded, first, first + size, axis=axis)  # noqa: B023
+    pair = jnp.stack([(take(0) + 3 * x) / 4, (3 * x + take(2)) / 4], axis + 1)
+    x = pair.reshape(*x.shape[:axis], 2 * size, *x.shape[axis + 1 :])
+  return x

@@ -76,12 +76,14 @@ class _Pickler(pickle.Pickler):
 
 @contextlib.contextmanager
 def _as_torch(modules):
+  before = {name: sys.modules[name] for name in modules if name in sys.modules}
   sys.modules.update(modules)
   try:
     yield
   finally:
     for name in modules:
       del sys.modules[name]
+    sys.modules.update(before)  # torch itself, where a test has imported it
 
 
 def save(path, content, legacy=False, big_endian=False):

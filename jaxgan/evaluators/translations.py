@@ -1,0 +1,220 @@
+"""Image to image while it trains: fixed held-out pictures as input, output, target, and how near they come.
+
+The baselines are what costs nothing: the input as it is ('copy'), and the input with the mean colour of the
+target domain ('shift').
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import datasets, losses, plots, progress
+from jaxgan.datasets import Dataset, cache
+from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.games import Game
+from jaxgan.metrics import classifier
+from jaxgan.metrics.kernel import kernel_distance
+from jaxgan.metrics.ssim import psnr, ssim
+
+BATCH = 16
+MOST = 1024  # pictures of a domain that the judge learns from
+Translate = Callable[[Any, np.ndarray], np.ndarray]
+
+
+def translator(
+  game: Game, direction: str = 'AtoB', noise: bool | None = None, seed: int = 0
+) -> Translate:
+  """Translation of as many pictures as are given; a picture comes out the same whichever others there are.
+
+  Args:
+    game: with predict 'translate'.
+    direction: 'AtoB' or 'BtoA'.
+    noise: dropout in use; None: as the game says.
+    seed: of the noise.
+
+  Returns:
+    `(players, uint8 images [N, H, W, C]) -> float32 [N, H, W, C] in [-1, 1]`.
+  """
+
+  @jax.jit
+  def some(players, images):
+    key = jax.random.key(seed)
+    ready = datasets.preprocess({'image': images}, key)['image']
+    return game.predict['translate'](players, key, image=ready, direction=direction, noise=noise)
+
+  def translate(players: Any, images: np.ndarray) -> np.ndarray:
+    size = min(BATCH, len(images))
+    parts = []
+    for start in range(0, len(images), size):
+      part = images[start : start + size]
+      filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), 0)])
+      parts.append(np.asarray(some(players, filled))[: len(part)])
+    return np.concatenate(parts)
+
+  return translate
+
+
+class Judge:
+  """A classifier that learnt from which domain, and of which class, the training pictures are.
+
+  Args:
+    dataset: what is trained on; its classes count where they are known of both domains.
+    cache_dir: see `cache.folder`.
+    seed: of the choice and of the classifier.
+  """
+
+  def __init__(self, dataset: Dataset, cache_dir: str, seed: int):
+    at = np.sort(np.random.default_rng(seed).permutation(dataset.size)[:MOST])
+    batch, arrays = dataset.fetch(at), dataset.arrays or {}
+    target_label = arrays['target_label'][at] if 'target_label' in arrays else batch['label']
+    self.classes = max(1, len(dataset.class_names))
+    labels = np.concatenate([batch['label'], self.classes + target_label])
+    images = np.concatenate([batch['image'], batch['target']])
+    self.network = classifier.cached(
+      images, labels, 2 * self.classes, cache.folder(cache_dir) / 'classifiers', seed
+    )
+    self.domains = {'A': self.features(batch['image']), 'B': self.features(batch['target'])}
+
+  def features(self, images: np.ndarray) -> np.ndarray:
+    return classifier.features(self.network, images)
+
+  def told(self, images: np.ndarray, label: np.ndarray, domain: str) -> dict[str, float]:
+    """Kernel distance to the domain, share taken for one of it, and share whose class is found."""
+    found = classifier.predict(self.network, images)
+    distance = kernel_distance(self.features(images), self.domains[domain], subset_size=None)
+    scores = {
+      'kernel_distance': distance.mean,
+      'in_domain': float(np.mean(found // self.classes == 'AB'.index(domain))),
+    }
+    if self.classes > 1:
+      scores['class_accuracy'] = float(np.mean(found % self.classes == label))
+    return scores
+
+
+def near(images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+  """L1, PSNR and SSIM, means over pictures float [N, H, W, C] in [-1, 1]; L1 in units of that range."""
+  x, y = jnp.asarray(images), jnp.asarray(targets)
+  scores = {'l1': losses.l1(x, y), 'psnr': psnr(x, y)}
+  if min(x.shape[1:3]) >= 11:
+    scores['ssim'] = ssim(x, y)
+  return {name: float(value.mean()) for name, value in scores.items()}
+
+
+class Way:
+  """One direction of translation, with the held-out pictures that it is measured on.
+
+  Args:
+    run: see `Run`.
+    held_out: the part of the data.
+    direction: 'AtoB' or 'BtoA'.
+    samples: pictures that are measured at most.
+    judge: of the domains; None: only the distance to targets is measured.
+  """
+
+  def __init__(self, run: Run, held_out: Dataset, direction: str, samples: int, judge: Any):
+    at = np.unique(
+      np.linspace(0, held_out.size - 1, min(samples, held_out.size)).round().astype(int)
+    )
+    batch = held_out.fetch(at)
+    forth = direction == 'AtoB'
+    self.inputs, self.targets = (batch[k] for k in ('image', 'target')[:: 1 if forth else -1])
+    self.label, self.paired, self.judge = batch['label'], held_out.paired, judge
+    self.domain, self.name = ('B' if forth else 'A'), direction
+    self.translate = translator(run.game, direction, seed=run.seed)
+    shift = self.targets.mean((0, 1, 2)) - self.inputs.mean((0, 1, 2))
+    shifted = (self.inputs + shift).clip(0, 255).round().astype(np.uint8)
+    self.baselines = {
+      k: self.scores(_ready(v)) for k, v in (('copy', self.inputs), ('shift', shifted))
+    }
+
+  def scores(self, images: np.ndarray) -> dict[str, float]:
+    """What pictures float [N, H, W, C] in the place of translations score."""
+    scores = near(images, _ready(self.targets)) if self.paired else {}
+    return scores | (self.judge.told(images, self.label, self.domain) if self.judge else {})
+
+  def sheet(self, images: np.ndarray, rows: int) -> np.ndarray:
+    """Input, output and, of pairs, target; one row a picture."""
+    at = np.unique(np.linspace(0, len(images) - 1, min(rows, len(images))).round().astype(int))
+    columns = {'input': _ready(self.inputs), 'output': images}
+    columns |= {'target': _ready(self.targets)} if self.paired else {}
+    cells = np.stack([x[at] for x in columns.values()], 1)
+    return plots.grid(
+      cells.reshape(-1, *cells.shape[2:]), len(columns), column_labels=list(columns)
+    )
+
+
+def _ready(images: np.ndarray) -> np.ndarray:
+  """uint8 pictures as float32 in [-1, 1]."""
+  return images.astype(np.float32) / 127.5 - 1
+
+
+def make(
+  run: Run,
+  held_out: str = 'test',
+  samples: int = 256,
+  rows: int = 8,
+  directions: Sequence[str] = ('AtoB',),
+  judge: bool = False,
+) -> Evaluate:
+  """Draws samples/STEP.png (and of BtoA samples/STEP-BtoA.png), and scores held-out pictures.
+
+  Scores are those of `near` for pairs, and with a judge those of `Judge.told`; `l1_below_copy`,
+  `l1_below_shift` and `kernel_below_copy` say by which share a distance is below that of a baseline.
+  Names end in @BtoA for that direction.
+
+  Args:
+    run: its game must have predict 'translate'.
+    held_out: part of the data, as in data.split; '' = the training pictures themselves.
+    samples: pictures that are scored.
+    rows: pictures on a sheet.
+    directions: which ways.
+    judge: also train a classifier of both domains, which takes about a minute, once.
+
+  Raises:
+    ValueError: the game cannot translate.
+    NotApplicable: the data have no such part.
+  """
+  if 'translate' not in run.game.predict:
+    raise ValueError(f'this game can {", ".join(run.game.predict)} but not translate; leave it out')
+  try:
+    data = run.part(held_out) if held_out and run.part else run.dataset
+  except datasets.DataError as error:
+    raise NotApplicable(str(error)) from error
+  sees = Judge(run.dataset, run.cache_dir, run.seed) if judge else None
+  ways = [Way(run, data, direction, samples, sees) for direction in directions]
+  for way in ways:
+    for name, scores in way.baselines.items():
+      told = ', '.join(f'{k} {v:.4g}' for k, v in scores.items())
+      progress.say(f'  translations {way.name}: {name} scores {told}')
+    if sees and way.paired:
+      true = sees.told(way.targets, way.label, way.domain)
+      told = ', '.join(f'{k} {v:.4g}' for k, v in true.items())
+      progress.say(f'  translations {way.name}: the true targets score {told}')
+
+  def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for way in ways:
+      images = way.translate(players, way.inputs)
+      end = '' if way.name == 'AtoB' else f'@{way.name}'
+      scores = way.scores(images)
+      copy, shift = way.baselines['copy'], way.baselines['shift']
+      if way.paired:
+        scores['l1_below_copy'] = 1 - scores['l1'] / max(copy['l1'], 1e-9)
+        scores['l1_below_shift'] = 1 - scores['l1'] / max(shift['l1'], 1e-9)
+      if sees:
+        least = max(copy['kernel_distance'], 1e-9)
+        scores['kernel_below_copy'] = 1 - scores['kernel_distance'] / least
+      found |= {f'{name}{end}': value for name, value in scores.items()}
+      sheet = way.sheet(images, rows)
+      file = Path('samples') / f'{step:07d}{end.replace("@", "-")}.png'
+      plots.save(run.workdir / file, sheet)
+      run.writer.write_images(step, {f'samples{end}': sheet[None]})
+      if final:
+        plots.save(run.workdir / f'translations{end.replace("@", "-")}.png', sheet)
+    return found
+
+  return evaluate

@@ -1,0 +1,179 @@
+"""python -m jaxgan.translate --workdir=... --input=FOLDER --output=FOLDER : pictures through a trained translator."""
+
+import html
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from jaxgan import command
+from jaxgan.config import ConfigError
+
+MULTIPLE = 256  # a side that every network takes
+
+
+def define_flags() -> None:
+  """Defines the command's flags; not on import."""
+  flags.DEFINE_string('workdir', None, 'work folder of a training run')
+  flags.DEFINE_string('input', None, 'folder of pictures')
+  flags.DEFINE_string('output', None, 'folder to write: pictures of the same names, and index.html')
+  flags.DEFINE_string('target', None, 'folder of what should come out, by name, for the page')
+  flags.DEFINE_enum('direction', 'AtoB', ['AtoB', 'BtoA'], 'which way')
+  flags.DEFINE_enum(
+    'size',
+    'trained',
+    ['trained', 'own'],
+    "trained = as in training; own = every picture's, cut to what the network takes",
+  )
+  flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
+  flags.DEFINE_bool(
+    'ema', True, 'averaged weights where there are any; --noema takes the live ones'
+  )
+  flags.DEFINE_bool('noise', None, 'dropout, as in training [as the config says]')
+  flags.DEFINE_integer('seed', None, 'of the noise [that of the run]')
+
+
+def pictures_in(root: Path) -> list[tuple[str, Path]]:
+  """(name without its ending, path) of the pictures below a folder, in the order of their names.
+
+  Raises:
+    DataError: there is none.
+    ConfigError: there is no such folder, or two pictures differ in their ending alone.
+  """
+  from jaxgan.datasets import folder
+
+  if not root.is_dir():
+    raise ConfigError(f'{root} is not a folder of pictures')
+  files = folder.find(root, 'none')
+  found = sorted((str(Path(n).with_suffix('')), p) for n, p in zip(files.names, files.paths))
+  for (name, one), (other, two) in itertools.pairwise(found):
+    if name == other:
+      raise ConfigError(f'{one} and {two} would both become {name}.png; rename one of them')
+  return found
+
+
+def read(path: Path, trained: Any, own_size: bool, multiple: int) -> Any:
+  """A picture as the network takes it, uint8 [H, W, C].
+
+  Raises:
+    ConfigError: it cannot be read, or is too small.
+  """
+  from jaxgan.datasets import DataError, pictures
+
+  height, width, channels = trained.image_shape
+  try:
+    picture = pictures.decode(path)
+  except DataError as error:
+    raise ConfigError(f'{path} cannot be read: {error}') from None
+  if not own_size:
+    return pictures.pixels(pictures.fit(picture, height, trained.config['data']['crop']), channels)
+  width, height = (side - side % multiple for side in picture.size)
+  if not width or not height:
+    raise ConfigError(
+      f'{path} has {picture.size[0]}x{picture.size[1]} pixels; this network takes multiples of '
+      f'{multiple}: give larger pictures, or --size=trained'
+    )
+  left, top = (picture.size[0] - width) // 2, (picture.size[1] - height) // 2
+  return pictures.pixels(picture.crop((left, top, left + width, top + height)), channels)
+
+
+def multiple_of(trained: Any) -> int:
+  """The sides of pictures that the trained network takes are multiples of this."""
+  import jax
+  import numpy as np
+
+  def takes(side: int) -> bool:
+    image = jax.ShapeDtypeStruct((1, side, side, trained.image_shape[-1]), np.float32)
+    translate = lambda image: trained.game.predict['translate'](
+      trained.players, jax.random.key(0), image=image
+    )
+    try:
+      jax.eval_shape(translate, image)
+    except ValueError:
+      return False
+    return True
+
+  # the smallest power of two of which three make no other
+  return next((2**i for i in range(9) if takes(3 * 2**i)), MULTIPLE)
+
+
+def page(rows: Sequence[Sequence[tuple[str, str]]], title: str) -> str:
+  """HTML of pictures side by side: rows of (caption, relative path)."""
+  cell = lambda caption, path: (
+    f'<figure><img src="{html.escape(path, quote=True)}" alt="{html.escape(caption, quote=True)}">'
+    f'<figcaption>{html.escape(caption)}</figcaption></figure>'
+  )
+  body = '\n'.join(f'<div>{"".join(cell(*one) for one in row)}</div>' for row in rows)
+  style = (
+    'body{font:14px sans-serif;margin:2em}div{display:flex;gap:1em;margin-bottom:1em}'
+    'figure{margin:0}img{max-width:30vw;min-width:128px;image-rendering:pixelated}'
+  )
+  head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{style}</style>'
+  return f'<!doctype html><html><head>{head}</head><body><h1>{html.escape(title)}</h1>\n{body}\n</body></html>\n'
+
+
+def main(argv: Sequence[str]) -> int:
+  """Writes what the flags ask for; returns the exit code."""
+  given: Any = flags.FLAGS
+  if len(argv) > 1:
+    raise ConfigError(f'unexpected argument {argv[1]!r}; flags look like --direction=BtoA')
+  for name in ('workdir', 'input', 'output'):
+    if given[name].value is None:
+      raise ConfigError(f'--{name} is missing; expected --workdir, --input and --output')
+  found = pictures_in(Path(given.input).expanduser())
+  targets = dict(pictures_in(Path(given.target).expanduser())) if given.target else {}
+  from jaxgan import sample
+
+  trained = sample.load(given.workdir, given.checkpoint, given.ema)
+  if 'translate' not in trained.game.predict:
+    known = ', '.join(trained.game.predict)
+    raise ConfigError(f'the system in {given.workdir} can {known} but not translate')
+  try:
+    write(trained, found, targets, Path(given.output).expanduser())
+  except OSError as error:
+    raise ConfigError(f'{given.output} cannot be written: {error.strerror or error}') from error
+  except ValueError as error:  # a direction that the game does not know
+    raise ConfigError(str(error).splitlines()[0]) from error
+  print(f'step {trained.step}: wrote {len(found)} pictures and index.html to {given.output}')
+  return 0
+
+
+def write(
+  trained: Any, found: Sequence[tuple[str, Path]], targets: dict[str, Path], output: Path
+) -> None:
+  """Translates pictures one by one, and writes them, what was put in, and the page."""
+  from tqdm import tqdm
+
+  from jaxgan import plots
+  from jaxgan.evaluators.translations import translator
+
+  given: Any = flags.FLAGS
+  own = given.size == 'own'
+  multiple = multiple_of(trained) if own else 1
+  seed = trained.config['seed'] if given.seed is None else given.seed
+  translate = translator(trained.game, given.direction, given.noise, seed)
+  rows = []
+  for name, path in tqdm(found, 'translating', unit='img', leave=False):
+    image = read(path, trained, own, multiple)
+    drawn = translate(trained.players, image[None])[0]
+    plots.save(output / 'inputs' / f'{name}.png', image)
+    plots.save(output / f'{name}.png', drawn)
+    row = [(f'{name}: input', f'inputs/{name}.png'), ('output', f'{name}.png')]
+    if name in targets:
+      plots.save(output / 'targets' / f'{name}.png', read(targets[name], trained, own, multiple))
+      row.append(('target', f'targets/{name}.png'))
+    rows.append(row)
+  title = f'{trained.config["model"]} {given.direction}, step {trained.step}'
+  plots.atomically(output / 'index.html', lambda file: file.write(page(rows, title).encode()))
+
+
+def run() -> None:
+  """The console entry."""
+  define_flags()
+  command.run(main, __doc__)
+
+
+if __name__ == '__main__':
+  run()

@@ -1,0 +1,205 @@
+"""Pairs and two domains: what belongs together, what is kept apart, and one line for what does not fit."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import datasets
+from jaxgan.datasets import DataError, edges, embedded, pairs, unpaired
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def read_once(request):
+  """The emoji, decoded once."""
+  patch = pytest.MonkeyPatch()
+  whole = embedded.load('emoji_pairs')
+  patch.setattr(embedded, 'load', lambda *args, **kwargs: whole)
+  yield whole
+  patch.undo()
+
+
+def picture(path, size=(8, 8), colour=None):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  pixels = RNG.integers(0, 256, (*size[::-1], 3), np.uint8)
+  if colour is not None:
+    pixels[:] = colour
+  Image.fromarray(pixels).save(path)
+  return pixels
+
+
+def test_emoji_that_are_held_out_are_a_tenth_of_every_category_and_not_in_training(read_once):
+  train, test = (datasets.load('pairs', 'emoji', split=s) for s in ('train', 'test'))
+  assert train.size + test.size == read_once.size
+  assert not set(train.arrays['code']) & set(test.arrays['code'])
+  counts = lambda d: np.bincount(d.arrays['category'], minlength=8)
+  share = counts(test) / counts(read_once)
+  assert share.min() > 0.09 and share.max() < 0.16
+  alike = lambda d: {c.replace('woman', '').replace('man', '') for c in d.arrays['caption']}
+  assert not alike(train) & alike(test)
+
+
+def test_pairs_are_the_same_emoji_and_direction_turns_them_round(read_once):
+  found = datasets.load('pairs', 'emoji', split='train[:5]')
+  batch = found.fetch(np.arange(5))
+  row = read_once.arrays['code'].tolist().index(found.arrays['code'][3])
+  np.testing.assert_array_equal(batch['image'][3], read_once.arrays['image'][row])
+  np.testing.assert_array_equal(batch['target'][3], read_once.arrays['target'][row])
+  back = datasets.load('pairs', 'emoji', split='train[:5]', direction='BtoA').fetch(np.arange(5))
+  np.testing.assert_array_equal(back['image'], batch['target'])
+  np.testing.assert_array_equal(back['target'], batch['image'])
+  with pytest.raises(DataError, match='no target'):
+    datasets.load('points', 'ring8', direction='BtoA')
+
+
+def test_no_emoji_is_in_both_domains_nor_held_out(read_once):
+  found = datasets.load('unpaired', 'emoji')
+  assert not found.paired and found.image_shape == (64, 64, 3)
+  batch = found.fetch(np.arange(found.size))
+  whole = read_once.arrays
+  code = {k: {p.tobytes(): c for p, c in zip(whole[k], whole['code'])} for k in ('image', 'target')}
+  codes = [{code[k][p.tobytes()] for p in batch[k]} for k in ('image', 'target')]
+  test = datasets.load('unpaired', 'emoji', split='test')
+  assert test.paired
+  held = set(test.arrays['code'])
+  assert not codes[0] & codes[1] and not (codes[0] | codes[1]) & held
+  assert 650 < len(codes[0]) < 780 and 650 < len(codes[1]) < 780
+
+
+def test_edges_of_a_square_are_its_outline():
+  square = np.zeros((2, 16, 16, 3), np.uint8)
+  square[0, 4:12, 4:12] = 255
+  found = edges.canny(square)
+  assert not found[1].any()
+  assert 20 <= found[0].sum() <= 36  # one or two pixels wide
+  assert not found[0, 7:9, 7:9].any() and not found[0, :2].any()
+  inside = found[0, 2:14, 2:14]
+  assert inside.any(0).sum() >= 8 and inside.any(1).sum() >= 8
+
+
+def test_a_weak_edge_counts_where_it_goes_on_from_a_strong_one():
+  ramp = np.zeros((1, 16, 40, 3), np.uint8)
+  ramp[:, 8:] = np.linspace(0, 255, 40).astype(np.uint8)[:, None]
+  found = edges.canny(ramp, low=0.05, high=0.3)[0].any(0)
+  assert found[38] and found[15] and not found[2]
+  assert not edges.canny((ramp // 3), low=0.05, high=0.3).any()
+
+
+def test_edges_to_emoji_have_lines_on_white():
+  batch = datasets.load('pairs', 'edges_emoji', split='test').fetch(np.arange(8))
+  assert set(np.unique(batch['image'])) == {0, 255}
+  assert 0.02 < (batch['image'] == 0).mean() < 0.3 and len(np.unique(batch['target'])) > 50
+
+
+def test_side_by_side(tmp_path):
+  whole = {f'{i}.png': picture(tmp_path / 'd' / 'train' / f'{i}.png', (16, 8)) for i in range(3)}
+  picture(tmp_path / 'd' / 'test' / 'x.png', (16, 8))
+  load = lambda **options: datasets.load(
+    'pairs', data_dir=str(tmp_path / 'd'), cache_dir=str(tmp_path / 'cache'), **options
+  )
+  batch = load().fetch(np.arange(3))
+  for a, b in zip(batch['image'], batch['target']):
+    assert any((np.concatenate([a, b], 1) == w).all() for w in whole.values())
+  assert load(split='test').size == 1
+  picture(tmp_path / 'd' / 'train' / 'odd.png', (15, 8))
+  with pytest.raises(DataError, match=r'1 of 4 .* odd\.png \(15x8 is no two pictures side by side'):
+    load()
+
+
+def test_two_folders_by_name(tmp_path):
+  for name, colour in (('a', 10), ('b', 200)):
+    picture(tmp_path / 'A' / f'{name}.png', (8, 8), colour)
+    picture(tmp_path / 'B' / f'{name}.jpg', (12, 12), colour)
+  load = lambda: datasets.load(
+    'pairs', data_dir=str(tmp_path), cache_dir=str(tmp_path / 'cache'), resolution=8
+  )
+  batch = load().fetch(np.arange(2))
+  np.testing.assert_allclose(batch['image'][:, 0, 0, 0], batch['target'][:, 0, 0, 0], atol=3)
+  picture(tmp_path / 'A' / 'c.png')
+  with pytest.raises(DataError, match=r'1 of 3 pictures in .*A have no partner .* in B: c'):
+    load()
+  (tmp_path / 'B' / 'c.png').write_text('no picture')
+  with pytest.raises(DataError, match=r'c \(not a picture\)'):
+    load()
+
+
+def test_two_domains_of_different_sizes(tmp_path):
+  for side, colours in (('A', (1, 2, 3)), ('B', (101, 102))):
+    for i, colour in enumerate(colours):
+      picture(tmp_path / f'train{side}' / f'{i}.png', (8 + i, 8), colour)
+  found = datasets.load(
+    'unpaired', data_dir=str(tmp_path), cache_dir=str(tmp_path / 'cache'), resolution=8
+  )
+  batch = found.fetch(np.arange(found.size))
+  assert found.size == 3 and not found.paired
+  assert sorted(batch['image'][:, 0, 0, 0]) == [1, 2, 3]
+  assert set(batch['target'][:, 0, 0, 0]) == {101, 102}
+  with pytest.raises(DataError, match='testA is not a folder'):
+    datasets.load('unpaired', data_dir=str(tmp_path), split='test', resolution=8)
+
+
+def test_names_of_tensorflow_datasets(monkeypatch):
+  asked = []
+  stand_in = pairs.from_arrays(
+    'x', {'image': np.zeros((2, 4, 4, 3), np.uint8), 'label': np.zeros(2, np.int32)}, (), ''
+  )
+  load = lambda name, **options: asked.append((name, options['split'])) or stand_in
+  monkeypatch.setattr(unpaired.tfds, 'load', load)
+  datasets.load('unpaired', 'cycle_gan/horse2zebra', split='train[:50%]')
+  assert asked == [
+    ('cycle_gan/horse2zebra', 'trainA[:50%]'),
+    ('cycle_gan/horse2zebra', 'trainB[:50%]'),
+  ]
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    ({'source': 'pairs', 'name': 'emojis'}, "no pairs 'emojis'; there are"),
+    ({'source': 'pairs', 'name': 'emoji', 'split': 'val'}, 'emoji has train and test'),
+    ({'source': 'pairs', 'data_dir': 'nowhere'}, 'data_dir=nowhere is not a folder'),
+    ({'source': 'unpaired'}, 'needs name=emoji'),
+    ({'source': 'pairs', 'name': 'emoji', 'direction': 'AB'}, 'give AtoB or BtoA'),
+  ],
+)
+def test_one_clear_line(options, message):
+  with pytest.raises(DataError, match=message) as error:
+    datasets.load(**options)
+  assert '\n' not in str(error.value)
+
+
+def test_the_check_and_its_preview(tmp_path, capsys):
+  picture(tmp_path / 'd' / 'a.png', (16, 8))
+  words = [str(tmp_path / 'd'), '--resolution=8', f'--cache_dir={tmp_path}']
+  sheet = f'--preview={tmp_path / "sheet.png"}'
+  assert pairs.main([*words, sheet]) == 0 and (tmp_path / 'sheet.png').exists()
+  assert '1 pairs' in capsys.readouterr().out
+  picture(tmp_path / 'd' / 'b.png', (7, 8))
+  assert pairs.main(words) == 1 and 'b.png' in capsys.readouterr().err
+
+
+def test_crop_and_mirror_are_the_same_for_both_of_a_pair():
+  images = jnp.asarray(RNG.integers(0, 256, (6, 16, 16, 3), np.uint8))
+  batch = {'image': images, 'target': images, 'label': jnp.zeros(6)}
+  moved = datasets.preprocess(batch, jax.random.key(0), flip=True, load_size=20)
+  np.testing.assert_array_equal(moved['image'], moved['target'])
+  plain = datasets.preprocess(batch, jax.random.key(0))['image']
+  assert moved['image'].shape == plain.shape and np.abs(moved['image']).max() <= 1
+  large = jax.image.resize(plain, (6, 20, 20, 3), 'cubic').clip(-1, 1)
+  corners = set()
+  for x, whole in zip(moved['image'], large):
+    at = [
+      (top, left)
+      for top in range(5)
+      for left in range(5)
+      for window in [whole[top : top + 16, left : left + 16]]
+      if np.allclose(x, window, atol=1e-5) or np.allclose(x, window[:, ::-1], atol=1e-5)
+    ]
+    assert len(at) == 1
+    corners.update(at)
+  assert len(corners) > 2
+  with pytest.raises(ValueError, match='load_size=8; pictures have 16'):
+    datasets.preprocess(batch, jax.random.key(0), load_size=8)

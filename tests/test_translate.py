@@ -1,0 +1,205 @@
+"""From training on pairs to a translated folder: the evaluator, the command, and what both do alike."""
+
+import functools
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from absl import flags
+from flax import linen as nn
+from PIL import Image
+
+from jaxgan import config as configs
+from jaxgan import models, sample, train, translate, writers
+from jaxgan.config import ConfigError
+from jaxgan.datasets import DataError
+from jaxgan.datasets.dataset import from_arrays
+from jaxgan.evaluators import NotApplicable, Run, translations
+from jaxgan.games.translation import cycle, paired
+
+from .games.test_translation import Discriminator, Generator
+
+RNG = np.random.default_rng(0)
+
+
+def data(size=12):
+  """Pictures, and the same as negatives."""
+  image = RNG.integers(0, 256, (size, 16, 16, 3), np.uint8)
+  arrays = {'image': image, 'target': 255 - image, 'label': np.arange(size, dtype=np.int32) % 2}
+  return from_arrays('negatives', arrays, ('even', 'odd'), 'made up')
+
+
+PAIRS = data()
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A work folder of a short run, and the folder of its held-out inputs."""
+  patch = pytest.MonkeyPatch()
+  patch.setattr(models, 'make', lambda *a, **k: paired(Generator(rate=0.5), Discriminator()))
+  config = configs.base()
+  config.model, config.total_steps, config.cache.dir = 'pix2pix', 2, ''
+  config.data.batch_size, config.ema.players = 4, ()
+  config.optimizer = {p: {'learning_rate': 1e-2} for p in ('generator', 'discriminator')}
+  config.evaluators = {'translations': {'every': 2, 'held_out': '', 'rows': 3}}
+  workdir = tmp_path_factory.mktemp('run')
+  train.train(config, workdir / 'run', PAIRS)
+  for i, x in enumerate(PAIRS.arrays['image']):
+    folder = workdir / 'in' / 'deep'
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(x).save(folder / f'{i:02d}.png')
+  yield workdir
+  patch.undo()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _flags():
+  before = set(flags.FLAGS)
+  translate.define_flags()
+  yield
+  for name in set(flags.FLAGS) - before:
+    delattr(flags.FLAGS, name)
+
+
+@pytest.fixture
+def given():
+  """Parses words as the command's flags."""
+
+  def parse(*words):
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+      flags.FLAGS[name].unparse()
+    flags.FLAGS(['translate', *words])
+
+  return parse
+
+
+def pixels(path):
+  return np.asarray(Image.open(path)).astype(int)
+
+
+def test_a_picture_of_training_comes_out_the_same_in_use(run, given):
+  given(f'--workdir={run / "run"}', f'--input={run / "in"}', f'--output={run / "out"}')
+  assert translate.main(['translate']) == 0
+  trained = sample.load(run / 'run')
+  as_evaluated = translations.translator(trained.game, seed=trained.config['seed'])(
+    trained.players, PAIRS.arrays['image']
+  )
+  for i, x in enumerate(as_evaluated):
+    out = pixels(run / 'out' / 'deep' / f'{i:02d}.png')
+    assert np.abs(out - np.round((x + 1) * 127.5).clip(0, 255)).max() <= 1
+    np.testing.assert_array_equal(
+      pixels(run / 'out' / 'inputs' / 'deep' / f'{i:02d}.png'), PAIRS.arrays['image'][i]
+    )
+  page = (run / 'out' / 'index.html').read_text()
+  places = [page.index(f'src="deep/{i:02d}.png"') for i in range(PAIRS.size)]
+  assert places == sorted(places)
+  # the sheet of training has the very pictures: three columns of 16 pixels, enlarged
+  assert (run / 'run' / 'translations.png').exists()
+  scores = writers.scalars(run / 'run')[-1]
+  expected = np.abs(as_evaluated - (PAIRS.arrays['target'] / 127.5 - 1)).mean()
+  np.testing.assert_allclose(scores['l1'], expected, rtol=1e-4)
+  copy = np.abs(PAIRS.arrays['image'] / 127.5 - PAIRS.arrays['target'] / 127.5).mean()
+  np.testing.assert_allclose(scores['l1_below_copy'], 1 - expected / copy, rtol=1e-4)
+
+
+def test_other_sizes_targets_and_seeds(run, given):
+  folder = run / 'large'
+  folder.mkdir()
+  Image.fromarray(RNG.integers(0, 256, (20, 37, 3), np.uint8)).save(folder / 'a.jpg')
+  words = [f'--workdir={run / "run"}', f'--input={folder}', f'--target={folder}']
+  sizes = {}
+  for size, seed in (('own', 0), ('trained', 0), ('trained', 1)):
+    out = run / f'{size}{seed}'
+    given(*words, f'--output={out}', f'--size={size}', f'--seed={seed}')
+    assert translate.main(['translate']) == 0
+    sizes[size, seed] = pixels(out / 'a.png')
+    assert 'targets/a.png' in (out / 'index.html').read_text()
+  assert sizes['own', 0].shape == (20, 37, 3)
+  assert sizes['trained', 0].shape == (16, 16, 3)
+  assert (sizes['trained', 0] != sizes['trained', 1]).any()  # dropout is the noise
+
+
+@pytest.mark.parametrize(
+  'words, message',
+  [
+    ([], '--workdir is missing'),
+    (
+      ['--workdir={run}/run', '--input={run}/nowhere', '--output={run}/x'],
+      'is not a folder of pict',
+    ),
+    (['--workdir={run}', '--input={run}/in', '--output={run}/x'], 'holds no checkpoints'),
+    (
+      ['--workdir={run}/run', '--input={run}/in', '--output={run}/x', '--direction=BtoA'],
+      "direction='BtoA'; this system knows AtoB",
+    ),
+    (
+      ['--workdir={run}/run', '--input={run}/in', '--output={run}/in/deep/00.png'],
+      'cannot be written',
+    ),
+  ],
+)
+def test_one_clear_line(run, given, words, message):
+  given(*(word.format(run=run) for word in words))
+  with pytest.raises(ConfigError, match=message):
+    translate.main(['translate'])
+
+
+def test_names_that_would_be_one(tmp_path):
+  for name in ('a.png', 'a.jpg'):
+    Image.new('RGB', (4, 4)).save(tmp_path / name)
+  with pytest.raises(ConfigError, match=r'would both become a\.png'):
+    translate.pictures_in(tmp_path)
+
+
+def test_sizes_that_networks_take():
+  class Quarters(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+      if x.shape[1] % 4:
+        raise ValueError('multiples of 4')
+      return x
+
+  game = paired(Quarters(), Discriminator(), noise=False)
+  trained = SimpleNamespace(game=game, players={'generator': {}}, image_shape=(8, 8, 3))
+  assert translate.multiple_of(trained) == 4
+
+
+def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
+  """Classes are dark and light pictures, domains warm and cold ones; the copy is in no way the target."""
+  short = functools.partial(translations.classifier.cached, steps=60)
+  monkeypatch.setattr(translations.classifier, 'cached', short)
+  size = 240
+  label = RNG.integers(0, 2, size).astype(np.int32)
+  noise = RNG.integers(0, 40, (size, 8, 8, 3))
+  base = noise + 100 * label[:, None, None, None]
+  arrays = {
+    'image': (base + np.array([100, 0, 0])).astype(np.uint8),
+    'target': (base + np.array([0, 0, 100])).astype(np.uint8),
+    'label': label,
+  }
+  domains = from_arrays('colours', arrays, ('dark', 'light'), '')._replace(paired=False)
+  game = cycle(Generator(), Discriminator())
+  run = Run(game, domains, tmp_path, None, cache_dir=str(tmp_path), part=lambda split: domains)
+  judge = translations.Judge(domains, str(tmp_path), 0)
+  ways = translations.Way(run, domains, 'AtoB', 64, judge)
+  copy = ways.baselines['copy']
+  true = judge.told(arrays['target'][:64], label[:64], 'B')
+  assert true['in_domain'] > 0.95 and true['class_accuracy'] > 0.95
+  assert copy['in_domain'] < 0.05 and copy['class_accuracy'] > 0.95 and 'l1' not in copy
+  assert copy['kernel_distance'] > 10 * abs(true['kernel_distance'])
+  assert ways.baselines['shift']['in_domain'] > 0.9  # for the colour is all there is
+  back = translations.Way(run, domains, 'BtoA', 64, None)
+  np.testing.assert_array_equal(back.inputs[0], arrays['target'][0])
+
+
+def test_what_does_not_fit():
+  def part(split):
+    raise DataError('there is no test')
+
+  game = paired(Generator(), Discriminator())
+  with pytest.raises(NotApplicable, match='there is no test'):
+    translations.make(Run(game, PAIRS, Path(), None, part=part))
+  with pytest.raises(ValueError, match='can score but not translate'):
+    translations.make(Run(game._replace(predict={'score': None}), PAIRS, Path(), None))
