@@ -7,13 +7,15 @@ Paper: Metz et al. 2016, "Unrolled Generative Adversarial Networks", arXiv 1611.
 
 | variant | hardware, time | score |
 |---|---|---|
-| fashion | 2 CPU cores; run in its smoke form only | none measured |
+| fashion | 2 cores of an x86-64 server, 8 min 48 s for 2,000 steps, other work beside it | precision 0.742, recall 0.654 (2,048 samples, k = 5) |
 | cifar10 | one GPU; not run here | none measured |
 
 The gradient runs through every inner update, all of them on the same pictures, as in the paper. A step costs as much
 as so many more discriminator steps. On CIFAR-10 the paper compares 0, 1, 5 and 10 of them; networks, learning rates,
 batch and length are our choice. In the authors' code, a mixture of Gaussians, the inner Adam goes on from the
-discriminator's moments; here it starts anew.
+discriminator's moments; here it starts anew, and its first steps have their full length however small the gradient.
+So inner steps as long as the discriminator's own look at one far stronger than it will be: on clothes and faces, with
+and without norms, in perceptrons too, the discriminator won. A tenth of that length trains well.
 """
 
 from ml_collections import ConfigDict
@@ -41,11 +43,10 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def fashion(config: ConfigDict) -> None:
-  """The embedded default: narrow networks, 32x32; the discriminator is not normalised, and the slower one."""
+  """The embedded default: narrow networks, 32x32, inner steps a tenth of the discriminator's own."""
   config.data.update(name='fashion_mnist_10k', resolution=32, crop='pad', batch_size=64)
-  config.game.update(channels=16, discriminator_norm='none')
-  config.optimizer.generator.learning_rate = 4e-4
-  config.optimizer.discriminator.learning_rate = config.game.unroll.learning_rate = 1e-4
+  config.game.channels = 16
+  config.game.unroll.learning_rate = 2e-5
   config.total_steps = 2000
   config.ema.decay = 0.99
   config.evaluators = {'samples': {'every': 333}, 'class_score': {'every': 666}}
