@@ -53,12 +53,12 @@ def check(
 
 
 def kind_of(parameter: inspect.Parameter) -> type | None:
-  """bool, int, float or str, as the annotation or the default says; None if neither does."""
+  """bool, int, float or str, as the annotation or, without one, the default says; else None."""
   for kind in KINDS:
     if parameter.annotation in (kind, kind | None):
       return kind
   kind = type(parameter.default)
-  return kind if kind in KINDS else None
+  return kind if parameter.annotation is parameter.empty and kind in KINDS else None
 
 
 def check_value(name: str, value: Any, kind: type | None) -> None:

@@ -103,7 +103,15 @@ def test_docstring_names_paper_command_and_score(path):
   )
 
 
-@pytest.mark.parametrize('path, variant', VARIANTS, ids=name_of)
+def built():
+  """Every variant; the largest are slow."""
+  return [
+    pytest.param(path, variant, marks=pytest.mark.slow if 'imagenet' in variant else ())
+    for path, variant in VARIANTS
+  ]
+
+
+@pytest.mark.parametrize('path, variant', built(), ids=name_of)
 def test_builds_at_full_size(path, variant):
   config = get_config(path, variant)
   configs.validate(config)

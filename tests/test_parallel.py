@@ -108,6 +108,7 @@ def apart(a, b):
   return max((float(np.abs(a[path] - b[path]).max(initial=0)), path) for path in a)
 
 
+@pytest.mark.slow
 def test_the_numbers_compared_are_float64_and_have_moved():
   layout, _, state, metrics = trained('jit on 1')
   narrow = [
@@ -233,7 +234,9 @@ def whole_run(mode, fsdp, folder):
   ]
 
 
-@pytest.mark.parametrize('mode, fsdp', [('jit', True), ('pmap', False)])
+@pytest.mark.parametrize(
+  'mode, fsdp', [pytest.param('jit', True, marks=pytest.mark.slow), ('pmap', False)]
+)
 def test_the_loop_is_the_same_in_every_layout(mode, fsdp, monkeypatch, tmp_path, capsys):
   monkeypatch.setattr(models, 'make', lambda *a, **k: unlucky())
   expected = whole_run('jit', False, tmp_path.parent / 'jit')

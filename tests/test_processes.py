@@ -102,6 +102,7 @@ def assert_alike(found, expected):
       np.testing.assert_allclose(a[name], b[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_processes_train_save_leave_and_are_one_run(config_file, tmp_path):
   together, alone = tmp_path / 'together', tmp_path / 'alone'
   codes, told = finish(start(config_file, together))

@@ -141,9 +141,8 @@ def test_wrong_options_are_answered_in_one_line(arguments, words):
 
 
 def test_an_unknown_source_lists_the_sources():
-  with pytest.raises(
-    datasets.DataError, match='there are: embedded, folder, points, stacked, tfds'
-  ):
+  known = 'embedded, folder, pairs, points, stacked, tfds, unpaired'
+  with pytest.raises(datasets.DataError, match=f'there are: {known}'):
     datasets.load('internet')
 
 

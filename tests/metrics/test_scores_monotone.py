@@ -144,6 +144,7 @@ def test_diversity_and_patches(pictures):
     assert alike[0] > alike[1] > alike[2]
 
 
+@pytest.mark.slow
 def test_classification_accuracy_score(pictures):
   _, _, (real, real_labels), (fake, labels) = pictures
   score = lambda x, y: classification_accuracy_score(
