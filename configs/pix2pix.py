@@ -60,10 +60,11 @@ def emoji(config: ConfigDict) -> None:
   """The embedded default: 1,441 pairs of 64x64, narrower networks, patches of 34 pixels, batch 4."""
   config.data.update(source='pairs', name='emoji', batch_size=4, flip=True, load_size=70)
   # batches of 4 in training: their running statistics in use, not those of one picture
-  config.game.update(channels=32, layers=2, noise=False)
-  config.total_steps = 6000
+  config.game.update(channels=32, layers=2, noise=False, dropout=0.0, adversarial=0.2)
+  config.optimizer.generator.learning_rate = 1e-3
+  config.total_steps = 4000
   for player in config.optimizer.values():
-    player.hold = 3000
+    player.hold = 2000
   config.ema.decay = 0.99
   config.evaluators = {'translations': {'every': 500}}
   config.checkpoint.best, config.checkpoint.mode = 'l1', 'min'
@@ -73,6 +74,8 @@ def edges(config: ConfigDict) -> None:
   """The drawings of their edges."""
   emoji(config)
   config.data.name = 'edges_emoji'
+  config.game.adversarial = 1.0
+  config.optimizer.generator.learning_rate = 5e-4
 
 
 def facades(config: ConfigDict) -> None:

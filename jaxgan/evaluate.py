@@ -10,9 +10,9 @@ import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -20,19 +20,8 @@ from absl import flags
 from jaxgan import command
 from jaxgan.config import ConfigError, nearest
 
-SUBSETS = 10  # whose kernel distances give its standard error
-METRICS = {
-  'frechet_distance': (),
-  'kernel_distance': (),
-  'precision': ('k',),
-  'recall': ('k',),
-  'density': ('k',),
-  'coverage': ('k',),
-  'inception_score': (),
-}
-DEFAULT = ['frechet_distance', 'kernel_distance', 'precision', 'recall', 'density', 'coverage']
-MOST_BYTES = 2**28  # of pictures that a classifier learns from
-FEATURES = ('auto', 'domain', 'efficientnet', 'inception')
+if TYPE_CHECKING:  # --help shall not wait for jax
+  from jaxgan import scoring
 
 
 def define_flags() -> None:
@@ -46,11 +35,15 @@ def define_flags() -> None:
   flags.DEFINE_string(
     'reference', None, 'a folder, FILE.npz or an embedded data set [the data of the run]'
   )
-  flags.DEFINE_list('metrics', DEFAULT, f'some of {", ".join(METRICS)}')
-  flags.DEFINE_enum(
+  flags.DEFINE_list(
+    'metrics',
+    None,
+    'some of frechet_distance, kernel_distance, precision, recall, density, coverage, inception_score '
+    '[all but the last]',
+  )
+  flags.DEFINE_string(
     'features',
     'auto',
-    FEATURES,
     'domain = a classifier trained on the reference, efficientnet (ImageNet), inception (of the FID); '
     'auto = domain where the reference has classes',
   )
@@ -75,45 +68,30 @@ class Samples(NamedTuple):
   draw: Callable[[], np.ndarray]
 
 
-class Pictures(NamedTuple):
-  """Some pictures and what a stamp says of them.
-
-  Attributes:
-    name, split: which ones.
-    images: uint8 [N, H, W, C].
-    labels: int [N]; all 0 without classes.
-    classes: how many; 0 or 1 = none.
-  """
-
-  name: str
-  split: str
-  images: np.ndarray
-  labels: np.ndarray
-  classes: int = 0
-
-
-def read(given: str) -> Pictures:
+def read(given: str) -> 'scoring.Pictures':
   """The pictures of a folder, an npz file, or an embedded data set.
 
   Raises:
     ConfigError, DataError: there are none, or they are of unlike sizes.
   """
-  from jaxgan import datasets
+  from jaxgan import datasets, scoring
   from jaxgan.datasets import embedded
 
   path = Path(given).expanduser()
   if path.suffix == '.npz':
     return _of_npz(path)
   if path.is_dir():
-    return of_dataset(datasets.load('folder', data_dir=given), 'train')
+    return scoring.of_dataset(datasets.load('folder', data_dir=given), 'train')
   if given in embedded.SETS:
-    return of_dataset(datasets.load('embedded', given), 'train')
+    return scoring.of_dataset(datasets.load('embedded', given), 'train')
   raise ConfigError(
     f'{given!r} is no folder and no .npz file; of embedded data sets {nearest(given, embedded.SETS)}'
   )
 
 
-def _of_npz(path: Path) -> Pictures:
+def _of_npz(path: Path) -> 'scoring.Pictures':
+  from jaxgan import scoring
+
   try:
     with np.load(path) as file:
       name = next((n for n in ('image', 'images', 'arr_0', 'x') if n in file.files), '')
@@ -128,92 +106,7 @@ def _of_npz(path: Path) -> Pictures:
     raise ConfigError(
       f'{path}: {name} is {images.dtype} {images.shape}; expected uint8 [N, H, W, 1 or 3]'
     )
-  return Pictures(path.name, name, images, np.zeros(len(images), np.int64))
-
-
-def of_dataset(dataset: Any, split: str) -> Pictures:
-  """The pictures of a data set, as many as MOST_BYTES hold.
-
-  Raises:
-    ConfigError: it holds no pictures.
-  """
-  if not dataset.pictures:
-    raise ConfigError(f'{dataset.name} has points, not pictures; see the evaluator modes')
-  most = max(1, MOST_BYTES // int(np.prod(dataset.image_shape)))
-  rows = np.sort(np.random.default_rng(0).permutation(dataset.size)[:most])
-  batch = dataset.fetch(rows)
-  classes = len(dataset.class_names)
-  return Pictures(dataset.name, split, batch['image'], batch['label'], classes)
-
-
-def drawn(images: np.ndarray, count: int, seed: int) -> np.ndarray:
-  """So many of the pictures at most, without repetition."""
-  return images[np.sort(np.random.default_rng(seed).permutation(len(images))[:count])]
-
-
-def extractor_of(name: str, reference: Pictures, cache_dir: str) -> Any:
-  """The network of that name; 'auto' is the reference's own classifier where it has classes.
-
-  Raises:
-    ConfigError: a classifier is asked for and there are no classes to learn, or weights are missing.
-  """
-  from jaxgan.datasets import cache
-  from jaxgan.importers.torch_file import WeightsError
-  from jaxgan.metrics.features import domain, efficientnet, inception
-
-  if name == 'auto':
-    name = 'domain' if reference.classes > 1 else 'efficientnet'
-  if name == 'domain':
-    if reference.classes < 2:
-      raise ConfigError(
-        f'{reference.name} has no classes that a classifier could learn; give --features=efficientnet'
-      )
-    folder = cache.folder(cache_dir) / 'classifiers'
-    return domain.load(reference.images, reference.labels, reference.classes, folder)
-  try:
-    return {'efficientnet': efficientnet, 'inception': inception}[name].load()
-  except WeightsError as error:
-    raise ConfigError(str(error)) from error
-
-
-def measure(
-  metrics: Sequence[str], real: Mapping[str, Any], fake: Mapping[str, Any], k: int
-) -> dict[str, tuple[float, float | None]]:
-  """name -> (value, standard error or None) of features.
-
-  Args:
-    metrics: some of METRICS.
-    real, fake: 'features' [N, D] of each, and 'logits'.
-    k: neighbour of `prdc`.
-
-  Raises:
-    ConfigError: too few pictures, or logits that the network does not have.
-  """
-  from jaxgan import metrics as scores
-
-  x, y = real['features'], fake['features']
-  least = min(len(x), len(y))
-  if least <= k:
-    raise ConfigError(f'{len(y)} samples and {len(x)} real pictures; k={k} needs more of both')
-  found: dict[str, tuple[float, float | None]] = {}
-  near = {'precision', 'recall', 'density', 'coverage'} & set(metrics)
-  if near:
-    values = scores.prdc(x, y, k)
-    found |= {name: (float(values[name]), None) for name in near}
-  if 'frechet_distance' in metrics:
-    one, two = scores.moments(x), scores.moments(y)
-    found['frechet_distance'] = (scores.frechet_distance(*one[:2], *two[:2]), None)
-  if 'kernel_distance' in metrics:
-    whole = scores.kernel_distance(y, x, subset_size=None)
-    size = max(2, least // SUBSETS)  # disjoint ones: their spread is that of new samples
-    parts = scores.kernel_distance(y, x, subsets=None, subset_size=size)
-    found['kernel_distance'] = (whole.mean, parts.standard_error)
-  if 'inception_score' in metrics:
-    if 'logits' not in fake:
-      raise ConfigError('inception_score needs logits, which this network does not give')
-    score = scores.inception_score(fake['logits'])
-    found['inception_score'] = (score.mean, score.standard_error)
-  return {name: found[name] for name in metrics}
+  return scoring.Pictures(path.name, name, images, np.zeros(len(images), np.int64))
 
 
 def table(records: Sequence[Any]) -> str:
@@ -231,7 +124,7 @@ def table(records: Sequence[Any]) -> str:
 
 def main(argv: Sequence[str]) -> int:
   """Measures what the flags ask for; returns the exit code."""
-  from jaxgan import plots, scores
+  from jaxgan import plots, scores, scoring
 
   given: Any = flags.FLAGS
   if len(argv) > 1:
@@ -242,20 +135,21 @@ def main(argv: Sequence[str]) -> int:
     raise ConfigError('no reference given; try --reference=FOLDER or --reference=pixel_faces')
   if not math.isfinite(given.truncation):
     raise ConfigError(f'truncation={given.truncation}; expected a number, such as 0.5')
-  for name in given.metrics:
-    if name not in METRICS:
-      raise ConfigError(f'no metric {name!r}; {nearest(name, METRICS)}')
+  chosen = scoring.DEFAULT if given.metrics is None else given.metrics
+  scoring.check_metrics(chosen)
   if given.workdir is None:
-    images = drawn(read(given.samples).images, given.n, given.seed)
+    images = scoring.drawn(read(given.samples).images, given.n, given.seed)
     fakes, reference = [Samples(None, '', lambda: images)], read(given.reference)
     output = Path(given.output or 'scores.jsonl')
   else:
     fakes, reference = _of_workdir(given)
     output = Path(given.output or Path(given.workdir) / 'scores.jsonl')
-  judge = Judge(reference, given)
+  judge = scoring.Judge(
+    reference, given.features, chosen, given.n, given.k, given.seed, given.cache_dir
+  )
   lines = []
   for step, config, draw in fakes:
-    records = judge(draw(), config)
+    records = judge(draw(), truncation=given.truncation, ema=given.ema, config=config)
     print(f'{"step " + format(step, ",") if step is not None else given.samples}:')
     print(table(records), flush=True)
     lines += [json.dumps({'step': step, **json.loads(scores.to_json(r))}) for r in records]
@@ -277,71 +171,9 @@ def main(argv: Sequence[str]) -> int:
   return 0
 
 
-class Judge:
-  """A reference and a network, ready to score samples.
-
-  Args:
-    reference: the real pictures.
-    given: the flags.
-  """
-
-  def __init__(self, reference: Pictures, given: Any):
-    self.given, self.extractor = given, extractor_of(given.features, reference, given.cache_dir)
-    self.reference = reference._replace(images=drawn(reference.images, given.n, given.seed))
-    self.real = self.seen(self.reference.images)
-
-  def seen(self, images: np.ndarray) -> dict[str, np.ndarray]:
-    """'features' and, where the network has them, 'logits' of pictures."""
-    from jaxgan.metrics import features
-
-    taps = [self.extractor.default, *({'logits'} & set(self.extractor.taps))]
-    found = features.extract(self.extractor, images, taps)
-    return {('features' if tap == self.extractor.default else tap): found[tap] for tap in taps}
-
-  def __call__(self, images: np.ndarray, config: str) -> list[Any]:
-    """The records of some samples.
-
-    Raises:
-      ConfigError: pictures of another size, where the network takes only one.
-    """
-    from jaxgan import scores
-
-    given = self.given
-    shape, known = images.shape[1:], self.reference.images.shape[1:]
-    if self.extractor.resizer == 'none' and shape != known:
-      raise ConfigError(
-        f'samples of {shape}, reference of {known}; a classifier of the reference needs one size: '
-        'give --features=efficientnet'
-      )
-    found = measure(given.metrics, self.real, self.seen(images), given.k)
-    return [
-      scores.Score(
-        value,
-        scores.Stamp(
-          metric=name,
-          extractor=self.extractor.name,
-          sha256=self.extractor.sha256,
-          tap=self.extractor.default,
-          resizer=self.extractor.resizer,
-          reference=self.reference.name,
-          split=self.reference.split,
-          reference_count=len(self.reference.images),
-          count=len(images),
-          seed=given.seed,
-          truncation=given.truncation,
-          ema=given.ema,
-          config=config,
-          settings=tuple((option, getattr(given, option)) for option in METRICS[name]),
-        ),
-        error,
-      )
-      for name, (value, error) in found.items()
-    ]
-
-
-def _of_workdir(given: Any) -> tuple[list[Samples], Pictures]:
+def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
   """(samples of every checkpoint asked for, reference) of a trained run."""
-  from jaxgan import datasets, plots, sample
+  from jaxgan import datasets, plots, sample, scoring
   from jaxgan.checkpoint import Checkpoints
   from jaxgan.config import BATCHING
 
@@ -356,7 +188,7 @@ def _of_workdir(given: Any) -> tuple[list[Samples], Pictures]:
     reference = read(given.reference)
   else:
     dataset = datasets.load(**{k: v for k, v in data.items() if k not in BATCHING})
-    reference = of_dataset(dataset, data['split'])
+    reference = scoring.of_dataset(dataset, data['split'])
   told = json.dumps(trained.config, sort_keys=True, default=str)
   config = hashlib.sha256(told.encode()).hexdigest()[:12]
 

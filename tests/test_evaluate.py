@@ -4,30 +4,15 @@ import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from jaxgan import datasets, evaluate, plots, scores
+from jaxgan import datasets, evaluate, plots, scores, scoring
 from jaxgan.config import ConfigError
 from jaxgan.metrics.features import Extractor
 
 FACES = 'pixel_faces'
-
-
-def given(**changes):
-  flags = {
-    'features': 'auto',
-    'metrics': evaluate.DEFAULT,
-    'n': 300,
-    'k': 5,
-    'seed': 0,
-    'truncation': 0.0,
-    'ema': True,
-    'cache_dir': '',
-  }
-  return SimpleNamespace(**{**flags, **changes})
 
 
 @pytest.fixture(scope='module')
@@ -43,16 +28,16 @@ def judge(reference):
   pixels = lambda params, x: {'features': x.reshape(len(x), -1) / 127.5 - 1}
   network = Extractor('pixels', 64 * '0', 'none', {'features': 768}, 'features', pixels, None)
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(evaluate, 'extractor_of', lambda *arguments: network)
-    return evaluate.Judge(reference, given(n=1000))
+    patch.setattr(scoring, 'extractor_of', lambda *arguments: network)
+    return scoring.Judge(reference, n=1000)
 
 
 def test_other_real_pictures_score_better_than_damaged_ones(judge):
   images = evaluate.read(FACES).images[2000:3000]
   noisy = np.random.default_rng(0).normal(0, 60, images.shape) + images
   noisy = np.clip(noisy, 0, 255).astype(np.uint8)
-  good, bad = ({r.stamp.metric: r for r in judge(x, '')} for x in (images, noisy))
-  assert list(good) == evaluate.DEFAULT
+  good, bad = ({r.stamp.metric: r for r in judge(x)} for x in (images, noisy))
+  assert list(good) == scoring.DEFAULT
   for name in ('frechet_distance', 'kernel_distance'):
     assert good[name].value < bad[name].value / 5, name
   for name in ('precision', 'coverage', 'density'):
@@ -63,7 +48,7 @@ def test_other_real_pictures_score_better_than_damaged_ones(judge):
 
 
 def test_the_stamp_says_what_was_measured(judge):
-  record = judge(evaluate.read(FACES).images[2000:2200], 'abc')[2]
+  record = judge(evaluate.read(FACES).images[2000:2200], config='abc')[2]
   stamp = record.stamp
   assert (stamp.metric, stamp.count, stamp.reference, stamp.reference_count) == (
     'precision',
@@ -72,16 +57,16 @@ def test_the_stamp_says_what_was_measured(judge):
     1000,
   )
   assert stamp.settings == (('k', 5),) and stamp.config == 'abc' and len(stamp.sha256) == 64
-  fewer = judge(evaluate.read(FACES).images[2000:2100], 'abc')[2]
+  fewer = judge(evaluate.read(FACES).images[2000:2100], config='abc')[2]
   with pytest.raises(scores.ScoreError, match='count 200 and 100'):
     scores.difference(record, fewer)
 
 
 def test_pictures_of_another_size_are_refused(judge):
   with pytest.raises(ConfigError, match=r'samples of \(8, 8, 3\), reference of \(16, 16, 3\)'):
-    judge(np.zeros((20, 8, 8, 3), np.uint8), '')
+    judge(np.zeros((20, 8, 8, 3), np.uint8))
   with pytest.raises(ConfigError, match='3 samples and 1000 real pictures; k=5 needs more'):
-    judge(np.zeros((3, 16, 16, 3), np.uint8), '')
+    judge(np.zeros((3, 16, 16, 3), np.uint8))
 
 
 @pytest.fixture(scope='module')
@@ -119,7 +104,7 @@ def test_what_cannot_be_read_is_one_line(folders, name, says):
 def test_a_classifier_needs_classes(folders):
   reference = evaluate.read(str(folders / 'faces.npz'))
   with pytest.raises(ConfigError, match=r'has no classes .* give --features=efficientnet'):
-    evaluate.Judge(reference, given(features='domain'))
+    scoring.Judge(reference, features='domain')
 
 
 def command(*words, **variables):

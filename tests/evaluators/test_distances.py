@@ -1,0 +1,53 @@
+"""Distances in the loop: named as the metrics, recorded with stamps, and nothing where nothing can be said."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import datasets, evaluators, models, scores, scoring
+from jaxgan.config import ConfigError
+from jaxgan.metrics.features import Extractor
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+  pixels = lambda params, x: {'features': x.reshape(len(x), -1) / 127.5 - 1}
+  network = Extractor('pixels', 64 * '0', 'none', {'features': 768}, 'features', pixels, None)
+  monkeypatch.setattr(scoring, 'extractor_of', lambda *arguments: network)
+  dataset = datasets.load('embedded', 'pixel_faces', split='train[:600]')
+  game = models.make('gan', image_shape=dataset.image_shape, num_classes=9, hidden=8, dim_z=4)
+  return evaluators.Run(game, dataset, tmp_path, None)
+
+
+def players_of(run):
+  batch = {'image': jnp.zeros((2, 16, 16, 3)), 'label': jnp.zeros(2, jnp.int32)}
+  return run.game.init(jax.random.key(0), batch)
+
+
+def test_scores_and_records(run):
+  evaluate = evaluators.make('distances', run, samples=200, metrics=('recall', 'frechet_distance'))
+  found = evaluate(7, players_of(run), False)
+  assert set(found) == {'recall', 'frechet_distance'} and found['recall'] < 0.1
+  assert found['frechet_distance'] > 10
+  lines = (run.workdir / 'scores.jsonl').read_text().splitlines()
+  rows = [json.loads(line) for line in lines]
+  assert [row.pop('step') for row in rows] == [7, 7]
+  records = [scores.from_json(json.dumps(row)) for row in rows]
+  assert {r.stamp.metric: r.value for r in records} == found
+  assert {(r.stamp.count, r.stamp.reference_count) for r in records} == {(200, 200)}
+  assert evaluate(8, players_of(run), False) == found  # the same latents
+
+
+def test_samples_that_are_not_finite_have_no_score(run):
+  evaluate = evaluators.make('distances', run, samples=200)
+  broken = jax.tree.map(lambda x: x * np.nan, players_of(run))
+  assert evaluate(1, broken, False) == {}
+  assert not (run.workdir / 'scores.jsonl').exists()
+
+
+def test_an_unknown_metric_is_one_line(run):
+  with pytest.raises(ConfigError, match="no metric 'fid'"):
+    evaluators.make('distances', run, metrics=('fid',))
