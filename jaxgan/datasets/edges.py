@@ -6,12 +6,14 @@ BLOCK = 256  # pictures at a time
 
 
 def canny(
-  images: np.ndarray, sigma: float = 1.0, low: float = 0.06, high: float = 0.15
+  images: np.ndarray, sigma: float = 1.0, low: float = 0.03, high: float = 0.07
 ) -> np.ndarray:
   """Thin edges: ridges of the gradient that reach `high`, followed as long as they stay above `low`.
 
+  The gradient of a pixel is that of the channel that changes most there: yellow on white is an edge too.
+
   Args:
-    images: uint8 [N, H, W, 3]; luma is what counts.
+    images: uint8 [N, H, W, C].
     sigma: of the Gaussian, in pixels.
     low, high: thresholds of the gradient, in parts of black to white a pixel.
 
@@ -28,8 +30,9 @@ def canny(
 def _canny(images: np.ndarray, sigma: float, low: float, high: float) -> np.ndarray:
   from scipy import ndimage
 
-  luma = images @ np.array([0.299, 0.587, 0.114], np.float32) / 255
-  smooth = ndimage.gaussian_filter(luma, (0, sigma, sigma), mode='nearest')
+  smooth = ndimage.gaussian_filter(
+    images.astype(np.float32) / 255, (0, sigma, sigma, 0), mode='nearest'
+  )
   across = lambda axis: ndimage.correlate1d(
     ndimage.correlate1d(smooth, [-0.5, 0, 0.5], axis, mode='nearest'),
     [0.25, 0.5, 0.25],
@@ -37,6 +40,8 @@ def _canny(images: np.ndarray, sigma: float, low: float, high: float) -> np.ndar
     mode='nearest',
   )  # Sobel's, as a slope
   dy, dx = across(1), across(2)
+  most = np.hypot(dy, dx).argmax(-1)[..., None]
+  dy, dx = (np.take_along_axis(slope, most, -1)[..., 0] for slope in (dy, dx))
   size = np.hypot(dy, dx)
   octant = np.round(np.arctan2(dy, dx) / (np.pi / 4)).astype(int) % 4
   padded = np.pad(size, ((0, 0), (1, 1), (1, 1)))
