@@ -10,8 +10,8 @@ Networks", arXiv 1703.10593.
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 CPU cores; meant for 40 minutes | none measured yet |
-| cut | 2 CPU cores; meant for 40 minutes | none measured yet |
+| emoji | 2 CPU cores; run in its smoke form only | none measured |
+| cut | 2 CPU cores; run in its smoke form only | none measured |
 | horse2zebra | one GPU; not run here | none measured |
 
 Folders of one's own: --config.data.source=unpaired --config.data.name= --config.data.data_dir=FOLDER, which holds
