@@ -6,11 +6,10 @@
                                                embedded data set
 """
 
-import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,12 +58,12 @@ class Samples(NamedTuple):
 
   Attributes:
     step: of the checkpoint; None for pictures that are there already.
-    config: hash of the config of the run.
+    run: what `scores.of_run` says of it; {} for pictures.
     draw: gives uint8 [N, H, W, C].
   """
 
   step: int | None
-  config: str
+  run: Mapping[str, Any]
   draw: Callable[[], np.ndarray]
 
 
@@ -139,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
   scoring.check_metrics(chosen)
   if given.workdir is None:
     images = scoring.drawn(read(given.samples).images, given.n, given.seed)
-    fakes, reference = [Samples(None, '', lambda: images)], read(given.reference)
+    fakes, reference = [Samples(None, {}, lambda: images)], read(given.reference)
     output = Path(given.output or 'scores.jsonl')
   else:
     fakes, reference = _of_workdir(given)
@@ -148,8 +147,8 @@ def main(argv: Sequence[str]) -> int:
     reference, given.features, chosen, given.n, given.k, given.seed, given.cache_dir
   )
   lines = []
-  for step, config, draw in fakes:
-    records = judge(draw(), truncation=given.truncation, ema=given.ema, config=config)
+  for step, made_by, draw in fakes:
+    records = judge(draw(), given.truncation, **made_by)
     print(f'{"step " + format(step, ",") if step is not None else given.samples}:')
     print(table(records), flush=True)
     lines += [json.dumps({'step': step, **json.loads(scores.to_json(r))}) for r in records]
@@ -173,7 +172,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
   """(samples of every checkpoint asked for, reference) of a trained run."""
-  from jaxgan import datasets, plots, sample, scoring
+  from jaxgan import datasets, plots, sample, scores, scoring
   from jaxgan.checkpoint import Checkpoints
   from jaxgan.config import BATCHING
 
@@ -189,12 +188,13 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
   else:
     dataset = datasets.load(**{k: v for k, v in data.items() if k not in BATCHING})
     reference = scoring.of_dataset(dataset, data['split'])
-  told = json.dumps(trained.config, sort_keys=True, default=str)
-  config = hashlib.sha256(told.encode()).hexdigest()[:12]
+  made_by = scores.of_run(trained.config, given.ema)
 
   def sampler(step: Any) -> Callable[[], np.ndarray]:
     def draw() -> np.ndarray:
-      at = sample.load(given.workdir, step, given.ema, given.run)
+      at = trained
+      if step != trained.step:
+        at = sample.load(given.workdir, step, given.ema, given.run)
       classes = max(len(at.class_names), 1)
       rng = np.random.default_rng(given.seed)
       labels = rng.choice(reference.labels, given.n) if classes > 1 else np.zeros(given.n, int)
@@ -204,7 +204,7 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
     return draw
 
   steps = [trained.step] if given.checkpoint != 'all' else which
-  return [Samples(step, config, sampler(step)) for step in steps], reference
+  return [Samples(step, made_by, sampler(step)) for step in steps], reference
 
 
 def run() -> None:

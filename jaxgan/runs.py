@@ -2,7 +2,8 @@
 
 The step of one run is a function of the swept numbers: game and optimisers are made inside of it, from a
 config in which those numbers are traced, and `jax.vmap` makes N of it, or `runs.at_once` of it in each
-turn of a loop where N need too much memory or cache. What a run computes is what it would compute alone, to rounding. The state has an axis of runs in front of every array but the
+turn of a loop where N need too much memory or cache. What a run computes is what it would compute
+alone, to rounding. The state has an axis of runs in front of every array but the
 step, so that whatever happens every k-th step stays one decision for all.
 """
 

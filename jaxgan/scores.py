@@ -93,6 +93,18 @@ class Score:
     )
 
 
+def of_run(config: Mapping[str, Any], ema: bool = True) -> dict[str, Any]:
+  """What a stamp says of a run by its config: the hash of that, and whether averages made the samples.
+
+  Args:
+    config: nested dicts.
+    ema: whether averages are taken where there are any.
+  """
+  told = json.dumps(config, sort_keys=True, default=str)
+  averaged = ema and 'generator' in config['ema']['players']
+  return {'config': hashlib.sha256(told.encode()).hexdigest()[:12], 'ema': averaged}
+
+
 def differing(one: Stamp, two: Stamp) -> dict[str, tuple[Any, Any]]:
   """Field -> (of one, of two), of those that must be alike and are not."""
   fields = (f.name for f in dataclasses.fields(Stamp) if f.name not in WHOSE)

@@ -1,5 +1,6 @@
 """Pictures in, scores with their stamps out: what the evaluate command and the evaluators of a run share."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from jaxgan import scores
 from jaxgan.config import ConfigError, nearest
 from jaxgan.datasets import Dataset, cache
 from jaxgan.importers.torch_file import WeightsError
+from jaxgan.metrics import classifier
 from jaxgan.metrics.features import Extractor, domain, efficientnet, extract, inception
 
 SUBSETS = 10  # whose kernel distances give its standard error
@@ -23,7 +25,6 @@ METRICS: dict[str, tuple[str, ...]] = {
   'inception_score': (),
 }
 DEFAULT = ['frechet_distance', 'kernel_distance', 'precision', 'recall', 'density', 'coverage']
-MOST_BYTES = 2**28  # of pictures that a classifier learns from
 FEATURES = ('auto', 'domain', 'efficientnet', 'inception')
 
 
@@ -45,14 +46,14 @@ class Pictures(NamedTuple):
 
 
 def of_dataset(dataset: Dataset, split: str) -> Pictures:
-  """The pictures of a data set, as many as MOST_BYTES hold.
+  """The pictures of a data set, as many as a classifier learns from.
 
   Raises:
     ConfigError: it holds no pictures.
   """
   if not dataset.pictures:
     raise ConfigError(f'{dataset.name} has points, not pictures; see the evaluator modes')
-  most = max(1, MOST_BYTES // int(np.prod(dataset.image_shape)))
+  most = max(1, classifier.MOST_BYTES // int(np.prod(dataset.image_shape)))
   rows = np.sort(np.random.default_rng(0).permutation(dataset.size)[:most])
   batch = dataset.fetch(rows)
   classes = len(dataset.class_names)
@@ -166,6 +167,8 @@ class Judge:
     self.metrics, self.seed, self.options = tuple(metrics), seed, {'k': k}
     self.extractor = extractor_of(features, reference, cache_dir)
     self.reference = reference._replace(images=drawn(reference.images, n, seed))
+    digest = hashlib.sha256(np.ascontiguousarray(self.reference.images).data).hexdigest()
+    self.name = f'{reference.name}@{digest[:8]}'  # folders of one name are not one reference
     self.real = self.seen(self.reference.images)
 
   def seen(self, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -174,10 +177,8 @@ class Judge:
     found = extract(self.extractor, images, taps)
     return {('features' if tap == self.extractor.default else tap): found[tap] for tap in taps}
 
-  def __call__(
-    self, images: np.ndarray, *, truncation: float = 0.0, ema: bool = True, config: str = ''
-  ) -> list[scores.Score]:
-    """The records of some samples, uint8 [N, H, W, C]; the rest is for their stamps.
+  def __call__(self, images: np.ndarray, truncation: float = 0.0, **run: Any) -> list[scores.Score]:
+    """The records of some samples, uint8 [N, H, W, C]; `run` is what `scores.of_run` says.
 
     Raises:
       ConfigError: pictures of another size, where the network takes only one.
@@ -198,14 +199,13 @@ class Judge:
           sha256=self.extractor.sha256,
           tap=self.extractor.default,
           resizer=self.extractor.resizer,
-          reference=self.reference.name,
+          reference=self.name,
           split=self.reference.split,
           reference_count=len(self.reference.images),
           count=len(images),
           seed=self.seed,
           truncation=truncation,
-          ema=ema,
-          config=config,
+          **run,
           settings=tuple((option, self.options[option]) for option in METRICS[name]),
         ),
         error,

@@ -185,6 +185,7 @@ class Session:
       self.config.data.cache_dir,
       self.config.total_steps,
       self.problem.part,
+      self.config.to_dict(),
     )
     judges = []
     for name, arguments in self.asked().items():

@@ -53,9 +53,10 @@ def test_the_stamp_says_what_was_measured(judge):
   assert (stamp.metric, stamp.count, stamp.reference, stamp.reference_count) == (
     'precision',
     200,
-    FACES,
+    judge.name,
     1000,
   )
+  assert judge.name.startswith(f'{FACES}@') and stamp.split == 'train'
   assert stamp.settings == (('k', 5),) and stamp.config == 'abc' and len(stamp.sha256) == 64
   fewer = judge(evaluate.read(FACES).images[2000:2100], config='abc')[2]
   with pytest.raises(scores.ScoreError, match='count 200 and 100'):

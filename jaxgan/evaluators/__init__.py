@@ -8,7 +8,7 @@ writes goes to `run.workdir` and `run.writer`.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ class Run(NamedTuple):
     cache_dir: where classifiers and statistics are kept.
     total_steps: of the run; 0 where nobody knows.
     part: split -> the same data set's other part, as data.split names it.
+    config: of the run, as nested dicts.
   """
 
   game: Game
@@ -48,6 +49,7 @@ class Run(NamedTuple):
   cache_dir: str = ''
   total_steps: int = 0
   part: Callable[[str], Dataset] | None = None
+  config: Mapping[str, Any] = {}
 
 
 def drawer(game: Game, batch: int) -> Callable[..., np.ndarray]:

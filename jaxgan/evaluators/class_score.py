@@ -20,7 +20,6 @@ from jaxgan.metrics import classifier
 from jaxgan.metrics.prdc import prdc
 
 BATCH = 256  # samples drawn at a time
-MOST_BYTES = 2**28  # of pictures that the classifier learns from
 
 
 class ClassScore:
@@ -55,7 +54,7 @@ class ClassScore:
     if self.judge is not None:
       return self.judge
     began, rng = time.monotonic(), np.random.default_rng(self.seed)
-    most = max(self.samples, MOST_BYTES // int(np.prod(self.dataset.image_shape)))
+    most = max(self.samples, classifier.MOST_BYTES // int(np.prod(self.dataset.image_shape)))
     chosen = np.sort(rng.permutation(self.dataset.size)[:most])
     known = self.dataset.fetch(chosen)
     images, labels = known['image'], known['label']

@@ -44,7 +44,7 @@ def make(
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
     if not ready:  # the classifier is trained, or the weights read, at the first look
-      reference = scoring.of_dataset(run.dataset, 'train')
+      reference = scoring.of_dataset(run.dataset, run.config['data']['split'])
       made = scoring.Judge(reference, features, metrics, samples, k, run.seed, run.cache_dir)
       labels = np.random.default_rng(run.seed).choice(reference.labels, samples)
       ready.append((made, labels.astype(np.int32)))
@@ -53,7 +53,7 @@ def make(
     images = draw(players, labels, run.seed)
     if not np.isfinite(images).all():
       return {}  # nothing can be said of them
-    records = judge(plots.to_uint8(images)[..., : images.shape[-1]])
+    records = judge(plots.to_uint8(images)[..., : images.shape[-1]], **scores.of_run(run.config))
     with (run.workdir / 'scores.jsonl').open('a') as file:
       for record in records:
         file.write(json.dumps({'step': step, **json.loads(scores.to_json(record))}) + '\n')

@@ -18,7 +18,6 @@ from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.metrics import classifier, modes
 
 BATCH = 500  # samples drawn at a time
-MOST_BYTES = 2**28  # of pictures that the classifier learns from
 
 
 def sampler(run: Run, count: int) -> Callable[[Any], np.ndarray]:
@@ -129,7 +128,7 @@ class Triples:
     self.stacked, self.steps, self.seed = dataset.grey is not None, steps, seed
     self.cache_dir = Path(cache_dir or '~/.cache/jaxgan').expanduser() / 'classifiers'
     rng = np.random.default_rng(seed)
-    most = max(1, MOST_BYTES // int(np.prod(self.grey.image_shape)))
+    most = max(1, classifier.MOST_BYTES // int(np.prod(self.grey.image_shape)))
     self.known = np.sort(rng.permutation(self.grey.size)[:most])
     classes = len(self.grey.class_names)
     self.count = classes**3 if self.stacked else classes

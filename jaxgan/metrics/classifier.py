@@ -24,6 +24,7 @@ import optax
 PIXEL, BLOCK, QUARTER = 32, 64, 96  # widths at full, half and quarter resolution
 FEATURES = 96
 NOISE = 0.03  # of [-1, 1]: a generator's flat areas are never perfectly flat
+MOST_BYTES = 2**28  # of pictures that one learns from, so that they fit into memory
 
 
 class ClassifierError(ValueError):

@@ -19,7 +19,8 @@ def run(tmp_path, monkeypatch):
   monkeypatch.setattr(scoring, 'extractor_of', lambda *arguments: network)
   dataset = datasets.load('embedded', 'pixel_faces', split='train[:600]')
   game = models.make('gan', image_shape=dataset.image_shape, num_classes=9, hidden=8, dim_z=4)
-  return evaluators.Run(game, dataset, tmp_path, None)
+  config = {'data': {'split': 'train[:600]'}, 'ema': {'players': ()}}
+  return evaluators.Run(game, dataset, tmp_path, None, config=config)
 
 
 def players_of(run):
@@ -38,6 +39,7 @@ def test_scores_and_records(run):
   records = [scores.from_json(json.dumps(row)) for row in rows]
   assert {r.stamp.metric: r.value for r in records} == found
   assert {(r.stamp.count, r.stamp.reference_count) for r in records} == {(200, 200)}
+  assert {(r.stamp.split, r.stamp.ema) for r in records} == {('train[:600]', False)}
   assert evaluate(8, players_of(run), False) == found  # the same latents
 
 
