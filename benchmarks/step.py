@@ -28,6 +28,7 @@ from jaxgan.command import LARGE_PAGES
 
 SYSTEMS = ('benchmarks/configs/dcgan64.py', 'benchmarks/configs/biggan32.py')
 MEASURES = ('step', 'forward', 'start', 'batch', 'resolution', 'memory', 'devices', 'data')
+SIDES = ('torch', 'torch.compile', 'torch.contiguous')  # torch alone has channels last
 TURN = 3.0  # seconds that a side steps before the next one's turn
 
 
@@ -37,9 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument('--config', action='append', help='config, may be given more than once')
-  parser.add_argument(
-    '--against', default='torch', help='sides to compare with: torch, torch.compile, none'
-  )
+  parser.add_argument('--against', default='torch', help=f'some of {",".join(SIDES)}, or none')
   parser.add_argument('--measure', default='step', help=f'some of {",".join(MEASURES)}, or all')
   parser.add_argument('--dtype', default='float32', choices=('float32', 'bfloat16'))
   parser.add_argument('--rounds', type=int, default=5, help='turns of each side')
@@ -51,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.error(f'--rounds={given.rounds}; expected 1 or more')
   for kind, known, asked in (
     ('measure', MEASURES, measures),
-    ('side', ('torch', 'torch.compile'), against),
+    ('side', SIDES, against),
   ):
     for name in asked:
       if name not in known:
@@ -105,6 +104,7 @@ class Sides:
       'torch': ('pytorch', {}, {}),
       'torch, large pages': ('pytorch', {}, large_pages),
       'torch.compile': ('pytorch', {'compiled': True}, {}),
+      'torch.contiguous': ('pytorch', {'layout': 'contiguous_format'}, {}),
     }
     asked = ['jaxgan', *self.against] if names is None else names
     workers = {}

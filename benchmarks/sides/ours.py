@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks import flops, process
+from benchmarks import flops, pictures, process
 from jaxgan import config as configs
 from jaxgan import datasets, parallel, problem, progress
 from jaxgan.train_step import several_steps
@@ -30,7 +30,7 @@ class Side:
       config.game.dtype = dtype
     self.config = config
     parallel.keep_programs(changes.get('cache.dir', ''))
-    self.problem = problem.make_problem(config)
+    self.problem = problem.make_problem(config, pictures.load(config))
     self.layout = parallel.make_layout(config.parallel.mode)
     self.state = self.layout.place(self.problem.init(jax.random.key(0)))
     batch = self.problem.dataset.fetch(

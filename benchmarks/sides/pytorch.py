@@ -8,32 +8,29 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import process
+from benchmarks import pictures, process
+from benchmarks.sides import torch_games
 from jaxgan import config as configs
-from jaxgan import datasets
 
-LOSSES = {
-  'hinge': (
-    lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
-    lambda fake: -fake.mean(),
-  ),
-  'non_saturating': (
-    lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-    lambda fake: F.softplus(-fake).mean(),
-  ),
-}
+
+def compile_(network: nn.Module) -> Any:
+  """The network, or each of several, through `torch.compile`."""
+  if isinstance(network, nn.ModuleDict):
+    return {name: torch.compile(one) for name, one in network.items()}
+  return torch.compile(network)
 
 
 class Side:
-  """One config; channels_last, the fused Adam, EMA by foreach.
+  """One config; the fused Adam, EMA by foreach; on a GPU products in TF32, as jax has them there.
 
   Args:
     given, changes: as on our side.
     dtype: 'float32', or 'bfloat16' for autocast.
     compiled: put the networks through `torch.compile`.
+    layout: of kernels and pictures, 'channels_last' or 'contiguous_format'.
   """
 
   def __init__(
@@ -42,22 +39,24 @@ class Side:
     changes: dict[str, Any],
     dtype: str = 'float32',
     compiled: bool = False,
+    layout: str = 'channels_last',
   ):
     config = configs.load(given)
     config.update_from_flattened_dict(changes)
     self.config, self.narrow = config, dtype == 'bfloat16'
     self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    torch.backends.cudnn.benchmark = True
+    if self.device.type == 'cuda':
+      torch.backends.cudnn.benchmark = torch.backends.cudnn.allow_tf32 = True
+      torch.set_float32_matmul_precision('high')
+    self.layout = getattr(torch, layout)
     self.before = process.resident()
-    options = {k: v for k, v in config.data.items() if k not in configs.BATCHING}
-    dataset = datasets.load(**options)
+    dataset = pictures.load(config)
     game = config.game.to_dict()
-    make = importlib.import_module(f'benchmarks.torch_models.{config.model}').make
-    networks = make(game, dataset.image_shape, len(dataset.class_names))
+    twin = importlib.import_module(f'benchmarks.torch_models.{config.model}')
+    networks = twin.make(game, dataset.image_shape, len(dataset.class_names))
     self.networks = dict(zip(('generator', 'discriminator'), networks))
     for network in networks:
-      network.to(self.device, memory_format=torch.channels_last).train()
-    self.average = copy.deepcopy(networks[0])
+      network.to(self.device, memory_format=self.layout).train()
     self.parameters = sum(p.numel() for n in networks for p in n.parameters())
     self.optimizers = {
       name: torch.optim.Adam(
@@ -69,21 +68,19 @@ class Side:
       )
       for name, network in self.networks.items()
     }
+    averaged = [self.networks[name] for name in config.ema.players]
     self.ema = [
-      [t for t in (*n.parameters(), *n.buffers()) if t.is_floating_point()]
-      for n in (self.average, networks[0])
+      [t for n in some for t in (*n.parameters(), *n.buffers()) if t.is_floating_point()]
+      for some in (copy.deepcopy(averaged), averaged)
     ]
-    self.run = {
-      name: torch.compile(network) if compiled else network
-      for name, network in self.networks.items()
-    }
+    self.run = {name: compile_(n) if compiled else n for name, n in self.networks.items()}
     self.critic_steps = config.updates.get('discriminator', 1)
     self.size = config.data.batch_size
-    self.losses = LOSSES[game['loss']]
+    self.play, self.losses = twin.play, torch_games.LOSSES[game['loss']]
     self.classes, self.game = max(len(dataset.class_names), 1), game
+    self.pools: dict[str, list[torch.Tensor]] = {}
     batch = dataset.fetch(np.arange(self.size * self.critic_steps) % dataset.size)
-    self.pictures = torch.from_numpy(batch['image']).to(self.device)
-    self.labels = torch.from_numpy(batch['label']).long().to(self.device)
+    self.batch = {k: torch.from_numpy(v).to(self.device) for k, v in batch.items()}
 
   def draw(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     shape = (n, self.game['dim_z'])
@@ -92,37 +89,32 @@ class Side:
       z = torch.randn(shape, device=self.device)
     return z, torch.randint(self.classes, (n,), device=self.device)
 
+  def pictures(self, name: str) -> torch.Tensor:
+    """Pictures of the batch, float [B, C, H, W] in [-1, 1]; uint8 [B, H, W, C] comes in."""
+    images = self.batch[name].permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    return images.contiguous(memory_format=self.layout)
+
+  def cast(self) -> torch.autocast:
+    """Where networks run: bfloat16 if asked for."""
+    return torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
+
+  def freeze(self, frozen: bool) -> None:
+    """Whether the discriminator's parameters take no gradient."""
+    for p in self.networks['discriminator'].parameters():
+      p.requires_grad_(not frozen)
+
+  def update(self, name: str, loss: torch.Tensor) -> None:
+    """One update of a player."""
+    self.optimizers[name].zero_grad(set_to_none=True)
+    loss.backward()
+    self.optimizers[name].step()
+
   def one(self) -> None:
     """One train step."""
-    generator, discriminator = self.run['generator'], self.run['discriminator']
-    loss_d, loss_g = self.losses
-    cast = lambda: torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
-    images = self.pictures.permute(0, 3, 1, 2).float().div(127.5).sub(1)  # uint8 NHWC comes in
-    for p in self.networks['discriminator'].parameters():
-      p.requires_grad_(True)
-    for x, y in zip(images.split(self.size), self.labels.split(self.size)):
-      self.optimizers['discriminator'].zero_grad(set_to_none=True)
-      z, fake_y = self.draw(self.size)
-      with torch.no_grad(), cast():
-        fake = generator(z, fake_y)
-      with cast():
-        if self.networks['discriminator'].separate:
-          real_logits, fake_logits = discriminator(x, y), discriminator(fake, fake_y)
-        else:
-          logits = discriminator(torch.cat([fake, x]), torch.cat([fake_y, y]))
-          fake_logits, real_logits = logits.chunk(2)
-      loss_d(real_logits.float(), fake_logits.float()).backward()
-      self.optimizers['discriminator'].step()
-    for p in self.networks['discriminator'].parameters():
-      p.requires_grad_(False)
-    self.optimizers['generator'].zero_grad(set_to_none=True)
-    z, y = self.draw(self.size)
-    with cast():
-      logits = discriminator(generator(z, y), y)
-    loss_g(logits.float()).backward()
-    self.optimizers['generator'].step()
-    with torch.no_grad():
-      torch._foreach_lerp_(self.ema[0], self.ema[1], 1 - self.config.ema.decay)
+    self.play(self)
+    if self.ema[0]:
+      with torch.no_grad():
+        torch._foreach_lerp_(self.ema[0], self.ema[1], 1 - self.config.ema.decay)
 
   def wait(self) -> None:
     if self.device.type == 'cuda':

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from benchmarks.sides.torch_games import adversarial as play  # noqa: F401
 from jaxgan.models.biggan import DISCRIMINATOR_WIDTHS, GENERATOR_WIDTHS
 
 

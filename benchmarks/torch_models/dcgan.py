@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from benchmarks.sides.torch_games import adversarial as play  # noqa: F401
+
 
 class Generator(nn.Module):
   """z [B, dim_z] -> images [B, C, H, W]."""
