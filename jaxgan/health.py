@@ -23,6 +23,7 @@ STATES = (
   'diverged',
 )
 LOOKS = 3  # looks that have to agree; fewer are too early
+CYCLE = 5  # looks that an oscillation is seen in: on its way it may stand still for one
 EARLY = 0.1  # part of a run in which samples may still be all alike, or
 MANY = 20  # looks, whichever is over first
 SIDE = 16  # pictures are compared at this size at most, which noise of single pixels does not reach
@@ -180,7 +181,8 @@ LIMITS = Limits()
 def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
   """What the last looks at a run say.
 
-  A state is told when the last `LOOKS` looks agree on it; causes before effects.
+  A state is told when the last `LOOKS` looks agree on it, an oscillation by the medians of the last
+  `CYCLE`; causes before effects.
 
   Args:
     looks: of the run so far, oldest first: 'finite' (1 or 0), 'logit', 'separation', 'diversity',
@@ -233,15 +235,21 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
       'a gradient penalty (r1), fewer discriminator steps, a lower discriminator learning rate, '
       'or instance noise',
     )
-  if all_below('diversity', limits.diversity) or all_above('duplicates', limits.duplicates):
-    return collapsed
-  if all_above('movement', limits.movement):
+  movement, way = (
+    float(np.nanmedian([x.get(name, np.nan) for x in looks[-CYCLE:]]))
+    if any(name in x for x in looks[-CYCLE:])
+    else 0.0
+    for name in ('movement', 'generator_turn')
+  )
+  if movement > limits.movement and way < 0:  # also where the samples of each look are of one mode
     return Verdict(
       'oscillating',
-      f'the same latents moved by {last["movement"]:.0%} of the distance between pictures since the '
-      f'last look, cosine of the last two ways {last.get("generator_turn", np.nan):.2f}',
+      f'from look to look the same latents move by {movement:.0%} of the distance between pictures '
+      f'and the generator turns back (cosine of its last two ways {way:.2f}); {seen}',
       'an average of the generator (ema.decay), R1, lower learning rates, or play=extragradient',
     )
+  if all_below('diversity', limits.diversity) or all_above('duplicates', limits.duplicates):
+    return collapsed
   if known and all(x.get('modes', known) <= known / 2 for x in recent):
     return collapsed
   return Verdict(

@@ -87,7 +87,8 @@ WELL = {
     ('discriminator too strong', {'diversity': 0.1, 'separation': 1.0}, 'tells 100.0%'),
     ('generator collapsed', {'diversity': 0.1, 'movement': 1.5}, 'distance between samples'),
     ('discriminator overfitting', {'overfitting': 0.8}, '80% of the way'),
-    ('oscillating', {'movement': 0.9, 'generator_turn': -0.5}, 'moved by 90%.*-0.50'),
+    ('oscillating', {'movement': 0.9, 'generator_turn': -0.5}, 'move by 90%.*-0.50'),
+    ('oscillating', {'movement': 1.5, 'generator_turn': -0.5, 'diversity': 0.1}, 'real ones'),
     ('diverged', {'logit': 1e6}, 'mean |logit| 1e+06'),
     ('diverged', {'finite': 0.0}, 'not finite'),
   ],
@@ -109,6 +110,15 @@ def test_one_look_decides_nothing():
   early = {**bad, 'progress': 0.05}
   assert health.verdict([early] * 3).state == 'too early to say'
   assert health.verdict([early] * health.MANY).state != 'too early to say'
+
+
+def test_an_oscillation_may_stand_still_for_a_look_and_must_come_back():
+  far, still = ({**WELL, 'movement': m, 'generator_turn': -0.3} for m in (1.4, 0.1))
+  assert health.verdict([far, far, still, far, far]).state == 'oscillating'
+  assert health.verdict([still, still, far, far, still]).state == 'healthy'
+  assert health.verdict([{**far, 'generator_turn': 0.3}] * 5).state == 'healthy'
+  unknown = {k: v for k, v in WELL.items() if k not in ('movement', 'generator_turn')}
+  assert health.verdict([unknown] * 5).state == 'healthy'
 
 
 def test_a_look_back_at_a_file(tmp_path):
