@@ -57,12 +57,13 @@ def get_config(variant: str = '') -> ConfigDict:
 
 
 def emoji(config: ConfigDict) -> None:
-  """The embedded default: 64x64, 4 blocks, narrower networks, patches of 34 pixels, batch 2."""
-  config.data.update(name='emoji', load_size=70, batch_size=2)
-  config.game.update(channels=24, discriminator_channels=32, blocks=4, layers=2)
-  config.total_steps = 6000
+  """The embedded default: 64x64, uncropped, judged as wholes; 4 blocks, narrower, blurred where sizes change."""
+  config.data.update(name='emoji', load_size=0, batch_size=2)
+  config.game.update(channels=24, discriminator_channels=32, blocks=4, antialias=True, cycle=5.0)
+  config.ema.players, config.ema.decay = ('generator',), 0.995
+  config.total_steps = 3000
   for player in config.optimizer.values():
-    player.hold = 3000
+    player.hold = 1500
   config.evaluators = {
     'translations': {'every': 1000, 'judge': True, 'directions': ('AtoB', 'BtoA')}
   }
@@ -70,7 +71,7 @@ def emoji(config: ConfigDict) -> None:
 
 
 def cut(config: ConfigDict) -> None:
-  """Contrastive translation: half of the networks, so twice the steps."""
+  """Contrastive translation: half of the networks."""
   emoji(config)
   config.model, config.play = 'cut', 'alternating'
   for option in ('cycle', 'identity', 'pool'):
