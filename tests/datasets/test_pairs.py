@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import datasets
-from jaxgan.datasets import DataError, edges, embedded, pairs, unpaired
+from jaxgan.datasets import DataError, check, edges, embedded, pairs, unpaired
 
 RNG = np.random.default_rng(0)
 
@@ -171,14 +171,52 @@ def test_one_clear_line(options, message):
   assert '\n' not in str(error.value)
 
 
-def test_the_check_and_its_preview(tmp_path, capsys):
-  picture(tmp_path / 'd' / 'a.png', (16, 8))
-  words = [str(tmp_path / 'd'), '--resolution=8', f'--cache_dir={tmp_path}']
-  sheet = f'--preview={tmp_path / "sheet.png"}'
-  assert pairs.main([*words, sheet]) == 0 and (tmp_path / 'sheet.png').exists()
-  assert '1 pairs' in capsys.readouterr().out
-  picture(tmp_path / 'd' / 'b.png', (7, 8))
-  assert pairs.main(words) == 1 and 'b.png' in capsys.readouterr().err
+def test_the_check_lists_what_does_not_pair_or_open(tmp_path, capsys):
+  sheet = tmp_path / 'sheet.png'
+  told = lambda root, *words: (
+    check.main([str(root), '--resolution=8', f'--preview={sheet}', *words]),
+    capsys.readouterr(),
+  )
+  beside = tmp_path / 'beside'
+  for i in range(3):
+    picture(beside / f'{i}.png', (16, 8), 40 * i)
+  code, out = told(beside)
+  assert code == 0 and '3 pairs' in out.out and '0 pictures that do not' in out.out
+  sheet.unlink()
+  picture(beside / 'odd.png', (7, 8))
+  (beside / 'no.png').write_text('no picture')
+  code, out = told(beside)
+  assert code == 1 and sheet.exists()  # of the others
+  assert 'odd.png: 7x8 is no two pictures side by side' in out.out
+  assert 'no.png: not a picture' in out.out and '2 pictures that do not' in out.out
+  for name in ('A/x', 'B/x', 'A/y', 'B/z'):
+    picture(tmp_path / 'names' / f'{name}.png')
+  code, out = told(tmp_path / 'names')
+  assert code == 1 and '1 pairs' in out.out
+  assert 'A/y: has no partner of its name in B' in out.out
+  assert 'B/z: has no partner of its name in A' in out.out
+  assert told(tmp_path / 'nowhere')[0] == 2
+  assert told(beside, '--split=test')[1].err.count('\n') == 1
+
+
+def test_the_check_of_two_domains(tmp_path, capsys):
+  for side, count in (('A', 9), ('B', 2)):
+    for i in range(count):
+      picture(tmp_path / f'train{side}' / f'{i}.png', (8 + i, 8), 200 if side == 'A' else 20)
+  sheet = tmp_path / 'sheet.png'
+  words = [str(tmp_path), '--resolution=8', f'--preview={sheet}']
+  assert check.main(words) == 0
+  assert '9 pictures in trainA and 2 pictures in trainB' in capsys.readouterr().out
+  drawn = np.asarray(Image.open(sheet)).reshape(-1, 3)
+  cell = 8 * 8 * (12 * 12)  # pixels, each enlarged
+  assert (drawn == 200).all(-1).sum() == 9 * cell and (drawn == 20).all(-1).sum() == 2 * cell
+  (tmp_path / 'trainB' / 'no.png').write_text('no picture')
+  assert check.main(words) == 1 and 'trainB/no.png: not a picture' in capsys.readouterr().out
+  assert check.main([*words, '--split=test']) == 2  # neither two domains nor pairs
+  capsys.readouterr()
+  picture(tmp_path / 'testA' / 'a.png')
+  assert check.main([*words, '--split=test']) == 2
+  assert 'has no folder testB' in capsys.readouterr().err
 
 
 def test_crop_and_mirror_are_the_same_for_both_of_a_pair():
