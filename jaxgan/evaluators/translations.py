@@ -1,7 +1,7 @@
 """Image to image while it trains: fixed held-out pictures as input, output, target, and how near they come.
 
-The baselines are what costs nothing: the input as it is ('copy'), and the input with the mean colour of the
-target domain ('shift').
+The baselines are what costs nothing: the input as it is, or enlarged by a bicubic filter where targets are
+larger ('copy'), and that with the mean colour of the target domain ('shift').
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import datasets, losses, plots, progress
-from jaxgan.datasets import Dataset, cache
+from jaxgan.datasets import Dataset, cache, pictures
 from jaxgan.evaluators import Evaluate, NotApplicable, Run
 from jaxgan.games import Game
 from jaxgan.importers.torch_file import WeightsError
@@ -162,10 +162,11 @@ class Way:
     self.translate, self.translate_back = (
       translator(run.game, d, seed=run.seed) for d in (direction, self.back)
     )
-    shift = self.targets.mean((0, 1, 2)) - self.inputs.mean((0, 1, 2))
-    shifted = (self.inputs + shift).clip(0, 255).round().astype(np.uint8)
+    self.shown = pictures.scaled(self.inputs, self.targets.shape[1:3])
+    shift = self.targets.mean((0, 1, 2)) - self.shown.mean((0, 1, 2))
+    shifted = (self.shown + shift).clip(0, 255).round().astype(np.uint8)
     self.baselines = {
-      k: self.scores(_ready(v)) for k, v in (('copy', self.inputs), ('shift', shifted))
+      k: self.scores(_ready(v)) for k, v in (('copy', self.shown), ('shift', shifted))
     }
 
   def scores(self, images: np.ndarray) -> dict[str, float]:
@@ -188,7 +189,7 @@ class Way:
   def sheet(self, images: np.ndarray, rows: int) -> np.ndarray:
     """Input, output and, of pairs, target; one row a picture."""
     at = _spread(len(images), rows)
-    columns = {'input': _ready(self.inputs), 'output': images}
+    columns = {'input': _ready(self.shown), 'output': images}
     columns |= {'target': _ready(self.targets)} if self.paired else {}
     cells = np.stack([x[at] for x in columns.values()], 1)
     return plots.grid(
@@ -241,7 +242,8 @@ def make(
   except datasets.DataError as error:
     raise NotApplicable(str(error)) from error
   sees = Judge(run.dataset, run.cache_dir, run.seed) if judge else None
-  distance, lacking = perceptual_distance(data.image_shape) if data.paired else (None, '')
+  shape = data.fetch(np.zeros(1, np.int64))['target'].shape[1:]
+  distance, lacking = perceptual_distance(shape) if data.paired else (None, '')
   if lacking:
     progress.say(f'  translations: without the perceptual distance: {lacking}')
   ways = [Way(run, data, direction, samples, sees, distance) for direction in directions]

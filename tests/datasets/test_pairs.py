@@ -69,6 +69,28 @@ def test_no_emoji_is_in_both_domains_nor_held_out(read_once):
   assert 650 < len(codes[0]) < 780 and 650 < len(codes[1]) < 780
 
 
+def test_super_resolution_has_pictures_and_their_reductions(tmp_path):
+  test = datasets.load('reduced', 'emoji', split='test')
+  drawn = datasets.load('pairs', 'emoji', split='test')
+  assert test.size == drawn.size and test.image_shape == (16, 16, 3) and test.paired
+  batch, whole = test.fetch(np.arange(6)), drawn.fetch(np.arange(6))['image']
+  np.testing.assert_array_equal(batch['target'], whole)
+  assert datasets.load('reduced', 'emoji/2', split='test').image_shape == (32, 32, 3)
+  means = whole.reshape(6, 16, 4, 16, 4, 3).mean((2, 4))  # no aliasing: near the mean of the area
+  away = np.abs(batch['image'] - means).mean()
+  assert away < 6 < np.abs(whole[:, ::4, ::4] - means).mean()
+  turned = datasets.load('reduced', 'emoji', split='test', direction='BtoA')
+  assert turned.image_shape == (64, 64, 3)
+  for i in range(3):
+    picture(tmp_path / 'd' / f'{i}.png', (40, 32), 50 * i)
+  folder = {'data_dir': str(tmp_path / 'd'), 'cache_dir': str(tmp_path / 'cache')}
+  own = datasets.load('reduced', '/8', resolution=16, channels=1, **folder).fetch(np.arange(3))
+  assert own['image'].shape == (3, 2, 2, 1) and own['target'].shape == (3, 16, 16, 1)
+  assert sorted(own['image'][:, 0, 0, 0]) == sorted(own['target'][:, 0, 0, 0]) == [0, 50, 100]
+  with pytest.raises(DataError, match='pictures of 18x18 by a factor of 4; expected'):
+    datasets.load('reduced', resolution=18, **folder)
+
+
 def test_edges_of_a_square_are_its_outline():
   square = np.zeros((2, 16, 16, 3), np.uint8)
   square[0, 4:12, 4:12] = 255
@@ -241,3 +263,7 @@ def test_crop_and_mirror_are_the_same_for_both_of_a_pair():
   assert len(corners) > 2
   with pytest.raises(ValueError, match='load_size=8; pictures have 16'):
     datasets.preprocess(batch, jax.random.key(0), load_size=8)
+  small = {**batch, 'image': images[:, ::2, ::2]}
+  assert datasets.preprocess(small, jax.random.key(0), flip=True)['image'].shape == (6, 8, 8, 3)
+  with pytest.raises(ValueError, match='targets of another size'):
+    datasets.preprocess(small, jax.random.key(0), load_size=20)
