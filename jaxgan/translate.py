@@ -162,9 +162,7 @@ def write(
     plots.save(output / f'{name}.png', drawn)
     row = [(f'{name}: input', f'inputs/{name}.png'), ('output', f'{name}.png')]
     if name in targets:
-      like = trained._replace(
-        image_shape=drawn.shape
-      )  # larger than its input, after super-resolution
+      like = trained._replace(image_shape=drawn.shape)  # larger than the input of super-resolution
       plots.save(output / 'targets' / f'{name}.png', read(targets[name], like, own, multiple))
       row.append(('target', f'targets/{name}.png'))
     rows.append(row)
