@@ -47,7 +47,7 @@ FIELDS: dict[str, Field] = {
   'accumulate': Field(1, 'micro-batches that one update is computed in, to save memory', 1),
   'data.source': Field(
     'embedded',
-    'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked, pairs, unpaired',
+    'file name in jaxgan/datasets: embedded, tfds, folder, points, stacked, pairs, unpaired, reduced',
   ),
   'data.name': Field('', 'which data set of that source'),
   'data.split': Field('train', 'split, as tensorflow-datasets writes them: train[:90%]'),

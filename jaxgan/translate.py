@@ -162,7 +162,8 @@ def write(
     plots.save(output / f'{name}.png', drawn)
     row = [(f'{name}: input', f'inputs/{name}.png'), ('output', f'{name}.png')]
     if name in targets:
-      plots.save(output / 'targets' / f'{name}.png', read(targets[name], trained, own, multiple))
+      like = trained._replace(image_shape=drawn.shape)  # larger than the input of super-resolution
+      plots.save(output / 'targets' / f'{name}.png', read(targets[name], like, own, multiple))
       row.append(('target', f'targets/{name}.png'))
     rows.append(row)
   title = f'{trained.config["model"]} {given.direction}, step {trained.step}'

@@ -226,8 +226,9 @@ def test_predictions_have_their_shape_and_range(path, variant):
       logits = game.predict['score'](players, jax.random.key(0), image=image, label=label)
       assert logits.shape == (3,) and logits.dtype == jnp.float32
   if 'translate' in game.predict:
-    image = data.fetch(np.arange(3))['image'] / 127.5 - 1
+    batch = data.fetch(np.arange(3))
+    image = batch['image'] / 127.5 - 1
     image = jax.jit(game.predict['translate'])(players, jax.random.key(0), image=image)
-    assert image.shape == (3, *data.image_shape) and image.dtype == jnp.float32
+    assert image.shape == batch['target'].shape and image.dtype == jnp.float32
     assert np.isfinite(image).all() and np.abs(image).max() <= 1
   assert set(game.predict) & {'sample', 'translate', 'reconstruct', 'score'}

@@ -4,6 +4,7 @@ import functools
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl import flags
@@ -13,12 +14,22 @@ from PIL import Image
 from jaxgan import config as configs
 from jaxgan import models, sample, train, translate, writers
 from jaxgan.config import ConfigError
-from jaxgan.datasets import DataError
+from jaxgan.datasets import DataError, Dataset, pictures
 from jaxgan.datasets.dataset import from_arrays
 from jaxgan.evaluators import NotApplicable, Run, translations
 from jaxgan.games.translation import cycle, paired
+from jaxgan.importers.torch_file import WeightsError
 
 from .games.test_translation import Discriminator, Generator
+
+
+class Scale(nn.Module):
+  """Pictures times a number."""
+
+  @nn.compact
+  def __call__(self, x, train=False):
+    return x * self.param('by', nn.initializers.ones_init(), ())
+
 
 RNG = np.random.default_rng(0)
 
@@ -102,6 +113,7 @@ def test_a_picture_of_training_comes_out_the_same_in_use(run, given):
   np.testing.assert_allclose(scores['l1'], expected, rtol=1e-4)
   copy = np.abs(PAIRS.arrays['image'] / 127.5 - PAIRS.arrays['target'] / 127.5).mean()
   np.testing.assert_allclose(scores['l1_below_copy'], 1 - expected / copy, rtol=1e-4)
+  assert 'cycle_error' not in scores  # there is no way back
 
 
 def test_other_sizes_targets_and_seeds(run, given):
@@ -192,6 +204,76 @@ def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
   assert ways.baselines['shift']['in_domain'] > 0.9  # for the colour is all there is
   back = translations.Way(run, domains, 'BtoA', 64, None)
   np.testing.assert_array_equal(back.inputs[0], arrays['target'][0])
+
+
+def test_the_cycle_error_is_that_of_both_translations(tmp_path):
+  """Of translators that multiply by 0.5 and by 0.8."""
+  game = cycle(Scale(), Discriminator(), pool=0)
+  players = {
+    'generator': {'params': {'AtoB': {'by': jnp.array(0.5)}, 'BtoA': {'by': jnp.array(0.8)}}}
+  }
+  domains = PAIRS._replace(paired=False)
+  evaluate = translations.make(
+    Run(game, domains, tmp_path, SimpleNamespace(write_images=lambda *a: None)),
+    held_out='',
+    directions=('AtoB', 'BtoA'),
+  )
+  scores = evaluate(1, players, False)
+  inputs, targets = (np.abs(PAIRS.arrays[k] / 127.5 - 1).mean() for k in ('image', 'target'))
+  assert set(scores) == {'cycle_error', 'cycle_error@BtoA'}
+  np.testing.assert_allclose(scores['cycle_error'], 0.6 * inputs, rtol=1e-5)
+  np.testing.assert_allclose(scores['cycle_error@BtoA'], 0.6 * targets, rtol=1e-5)
+
+
+def test_the_perceptual_distance_or_why_there_is_none(tmp_path, monkeypatch, capsys):
+  """A stand-in for the distance: that of the means."""
+  game = paired(Scale(), Discriminator(), noise=False)
+  players = {'generator': {'params': {'by': jnp.array(0.5)}}}
+  run = Run(game, PAIRS, tmp_path, SimpleNamespace(write_images=lambda *a: None))
+  distance = lambda x, y: jnp.abs(x.mean((1, 2, 3)) - y.mean((1, 2, 3)))
+  load = 'jaxgan.metrics.features.perceptual.load'
+  monkeypatch.setattr(load, lambda: (distance, 'sha'))
+  scores = translations.make(run, held_out='')(1, players, False)
+  means = (PAIRS.arrays['image'] / 127.5 - 1).mean((1, 2, 3))  # the target is the negative
+  np.testing.assert_allclose(scores['perceptual'], np.abs(1.5 * means).mean(), rtol=1e-4)
+  np.testing.assert_allclose(scores['perceptual_below_copy'], 0.25, rtol=1e-4)
+
+  def missing():
+    raise WeightsError("pip install 'jaxgan[perceptual]'")
+
+  monkeypatch.setattr(load, missing)
+  capsys.readouterr()
+  assert 'perceptual' not in translations.make(run, held_out='')(1, players, False)
+  told = capsys.readouterr()
+  assert "without the perceptual distance: pip install 'jaxgan[perceptual]'" in told.out + told.err
+  assert 'expected colour' in translations.perceptual_distance((64, 64, 1))[1]
+
+
+def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path):
+  """A translator that repeats pixels; sheets show the input as large as the output."""
+
+  class Repeat(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+      by = self.param('by', nn.initializers.ones_init(), ())
+      return by * x.repeat(4, 1).repeat(4, 2)
+
+  large = PAIRS.arrays['image']
+  small = pictures.scaled(large, (4, 4))
+  fetch = lambda i: {'image': small[i], 'target': large[i], 'label': np.zeros(len(i), np.int32)}
+  data = Dataset('enlarged', len(large), (4, 4, 3), (), fetch, None, '')
+  sheets = []
+  writer = SimpleNamespace(write_images=lambda step, images: sheets.append(images['samples']))
+  game = paired(Repeat(), Discriminator(), conditional=False, noise=False)
+  players = {'generator': {'params': {'by': jnp.array(1.0)}}}
+  scores = translations.make(Run(game, data, tmp_path, writer), held_out='', rows=2)(
+    1, players, False
+  )
+  error = lambda x: np.abs(x / 127.5 - large / 127.5).mean()
+  np.testing.assert_allclose(scores['l1'], error(small.repeat(4, 1).repeat(4, 2)), rtol=1e-5)
+  bicubic = np.stack([Image.fromarray(x).resize((16, 16), Image.Resampling.BICUBIC) for x in small])
+  np.testing.assert_allclose(scores['l1_below_copy'], 1 - scores['l1'] / error(bicubic), atol=1e-6)
+  assert sheets[0].ndim == 4
 
 
 def test_what_does_not_fit():

@@ -41,7 +41,7 @@ def load(
 
   Args:
     source: the kind, a file name of this package: 'embedded', 'tfds', 'folder', 'points', 'stacked',
-      'pairs' or 'unpaired'.
+      'pairs', 'unpaired' or 'reduced'.
     name: which one of the kind, such as 'pixel_faces' or 'cifar10'; folders need none.
     split: part of the set in the notation of tensorflow-datasets: 'train', 'train[:90%]', 'test'.
     label: the column that is the class; '' = the set's own choice, 'none' = no classes.

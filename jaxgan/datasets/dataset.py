@@ -24,7 +24,7 @@ class Dataset(NamedTuple):
     image_shape: (height, width, channels) of every picture.
     class_names: one name per class; () when there are no labels.
     fetch: int64 indices [B] -> {'image': uint8 [B, H, W, C], 'label': int32 [B]}; paired sets
-      add 'target', shaped like 'image'. Labels are zeros when there are no classes. Points are
+      add 'target', shaped like 'image' except where pictures are to be enlarged. Labels are zeros when there are no classes. Points are
       float32 images in [-1, 1] of one pixel. May be called from several threads at once.
     arrays: the whole set by column, `image` and `label` first, then what else is known
       (attributes, captions, modes); without `image` where pictures are put together when fetched;
@@ -90,7 +90,8 @@ def turned(dataset: Dataset) -> Dataset:
   Raises:
     DataError: it has no target.
   """
-  if 'target' not in dataset.fetch(np.zeros(1, np.int64)):
+  one = dataset.fetch(np.zeros(1, np.int64))
+  if 'target' not in one:
     raise DataError(f'{dataset.name} has no target to begin with; leave direction=AtoB')
 
   def turn(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -99,7 +100,8 @@ def turned(dataset: Dataset) -> Dataset:
   arrays = dataset.arrays
   if arrays is not None and 'target' in arrays:
     arrays = turn(arrays)
-  return dataset._replace(fetch=lambda indices: turn(dataset.fetch(indices)), arrays=arrays)
+  fetch = lambda indices: turn(dataset.fetch(indices))
+  return dataset._replace(image_shape=one['target'].shape[1:], fetch=fetch, arrays=arrays)
 
 
 def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:

@@ -77,7 +77,7 @@ def preprocess(
     crop and coin.
 
   Raises:
-    ValueError: load_size is below the height of the pictures.
+    ValueError: load_size is below the height of the pictures, or image and target differ in size.
   """
   result = dict(batch)
   pictures = [k for k, v in batch.items() if v.ndim == 4 and v.dtype == jnp.uint8]
@@ -90,6 +90,8 @@ def preprocess(
   if load_size:
     if load_size < height:
       raise ValueError(f'data.load_size={load_size}; pictures have {height} already')
+    if len({batch[name].shape[1:3] for name in pictures}) > 1:
+      raise ValueError(f'data.load_size={load_size} with targets of another size; leave it 0')
     large = (load_size, round(width * load_size / height))
     corners = [
       replicas.draw(

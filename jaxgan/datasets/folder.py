@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -238,21 +238,28 @@ def _reader(
 
 def check(files: Files) -> list[tuple[str, str]]:
   """Decodes every picture; returns (name, reason) of those that cannot be read, by name."""
+  return unreadable(
+    [(n, functools.partial(pictures.decode, p)) for n, p in zip(files.names, files.paths)]
+  )
+
+
+def unreadable(entries: Sequence[tuple[str, Callable[[], Any]]]) -> list[tuple[str, str]]:
+  """(name, reason) of the entries (name, function that opens it) that cannot be opened, by name."""
   from tqdm import tqdm
 
   bad: list[tuple[str, str]] = []
   lock = threading.Lock()
 
-  def one(number: int) -> None:
+  def one(entry: tuple[str, Callable[[], Any]]) -> None:
     try:
-      pictures.decode(files.paths[number])
+      entry[1]()
     except DataError as e:
       with lock:
-        bad.append((files.names[number], str(e)))
+        bad.append((entry[0], str(e)))
 
   with ThreadPoolExecutor() as pool:
-    jobs = pool.map(one, range(len(files.paths)))
-    collections.deque(tqdm(jobs, 'checking', len(files.paths), leave=False, delay=2), 0)
+    jobs = pool.map(one, entries)
+    collections.deque(tqdm(jobs, 'checking', len(entries), leave=False, delay=2), 0)
   return sorted(bad)
 
 

@@ -1,15 +1,10 @@
-"""Pairs of pictures: the embedded emoji in two styles or as edges, and folders of pairs.
+"""Pairs of pictures: the embedded emoji in two styles or as edges, and folders of pairs."""
 
-`python -m jaxgan.datasets.pairs DIR --resolution=256` checks a folder and draws a preview sheet.
-"""
-
-import argparse
 import hashlib
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +12,13 @@ from jaxgan.datasets import cache, edges, embedded, emoji, folder, pictures
 from jaxgan.datasets.cache import Columns
 from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
 
-Both = Callable[[], Any]  # (A, B), as Pillow has them
+
+class Pair(NamedTuple):
+  """A pair of a folder: its name, a function that opens both as Pillow has them, and the files."""
+
+  name: str
+  open: Callable[[], Any]
+  files: list[Path]
 
 
 def load(
@@ -92,10 +93,13 @@ def _folder(
   crop: str,
   channels: int,
 ) -> Dataset:
-  if not root.is_dir():
-    raise DataError(f'data_dir={root} is not a folder')
-  pairs = _by_name(root, part) if (root / 'A').is_dir() else _side_by_side(root, part)
-  names = [name for name, *_ in pairs]
+  pairs, alone = find(root, part)
+  for side in 'AB':
+    if names := [name[2:] for name, _ in alone if name[0] == side]:
+      raise DataError(
+        f'{len(names)} of {len(names) + len(pairs)} pictures in {root / side} have no partner of their '
+        f'name in {"BA"["AB".index(side)]}: {", ".join(names[:5])}{", ..." if len(names) > 5 else ""}'
+      )
   bad: list[tuple[str, str]] = []
   square = lambda picture: pictures.pixels(pictures.fit(picture, resolution, crop), channels)
 
@@ -103,9 +107,9 @@ def _folder(
     both = []
     for n in numbers:
       try:
-        both.append(tuple(map(square, pairs[n][1]())))
+        both.append(tuple(map(square, pairs[n].open())))
       except DataError as e:
-        bad.append((names[n], str(e)))
+        bad.append((pairs[n].name, str(e)))
     shapes = sorted({x.shape for pair in both for x in pair})
     if len(shapes) > 1:
       raise DataError(
@@ -118,7 +122,7 @@ def _folder(
     a, b = (np.stack(side) for side in zip(*both))
     return {'image': a, 'target': b, 'label': np.zeros(len(a), np.int32)}
 
-  files = [path for _, _, paths in pairs for path in paths]
+  files = [path for pair in pairs for path in pair.files]
   stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
   told = repr((stats, resolution, crop, channels)).encode()
   key = hashlib.sha256(told).hexdigest()[:12]
@@ -136,8 +140,19 @@ def _folder(
   return from_arrays(root.name, arrays, (), f'pairs of pictures in {root}')
 
 
-def _side_by_side(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
-  """(name, function that opens both, files) of pictures that are a pair each."""
+def find(root: Path, part: str) -> tuple[list[Pair], list[tuple[str, str]]]:
+  """The pairs of a folder, and (name, reason) of pictures that have no partner.
+
+  Raises:
+    DataError: no folder, or no picture in it.
+  """
+  if not root.is_dir():
+    raise DataError(f'data_dir={root} is not a folder')
+  return _by_name(root, part) if (root / 'A').is_dir() else (_side_by_side(root, part), [])
+
+
+def _side_by_side(root: Path, part: str) -> list[Pair]:
+  """Of pictures that are a pair each."""
   files = folder.find(folder.split_folder(root, part), 'none')
 
   def halves(path: Path) -> tuple[Any, Any]:
@@ -147,67 +162,22 @@ def _side_by_side(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
       raise DataError(f'{width}x{height} is no two pictures side by side')
     return picture.crop((0, 0, width // 2, height)), picture.crop((width // 2, 0, width, height))
 
-  return [(n, partial(halves, p), [p]) for n, p in zip(files.names, files.paths)]
+  return [Pair(n, partial(halves, p), [p]) for n, p in zip(files.names, files.paths)]
 
 
-def _by_name(root: Path, part: str) -> list[tuple[str, Both, list[Path]]]:
-  """(name, function that opens both, files) of the pictures of one name in A and in B."""
-  sides = []
-  for side in ('A', 'B'):
-    if not (root / side).is_dir():
-      raise DataError(
-        f'{root} holds A but no folder B; expected the partners of its pictures there'
-      )
+def _by_name(root: Path, part: str) -> tuple[list[Pair], list[tuple[str, str]]]:
+  """Of the pictures of one name in A and in B, and those that are in one of them only."""
+  if not (root / 'B').is_dir():
+    raise DataError(f'{root} holds A but no folder B; expected the partners of its pictures there')
+  sides = {}
+  for side in 'AB':
     files = folder.find(folder.split_folder(root / side, part), 'none')
-    sides.append({str(Path(n).with_suffix('')): p for n, p in zip(files.names, files.paths)})
-  a, b = sides
-  for here, there, side in ((a, b, 'A'), (b, a, 'B')):
-    if alone := sorted(set(here) - set(there)):
-      raise DataError(
-        f'{len(alone)} of {len(here)} pictures in {root / side} have no partner of their name in '
-        f'{"AB"[side == "A"]}: {", ".join(alone[:5])}{", ..." if len(alone) > 5 else ""}'
-      )
+    sides[side] = {str(Path(n).with_suffix('')): p for n, p in zip(files.names, files.paths)}
+  alone = [
+    (f'{here}/{name}', f'has no partner of its name in {there}')
+    for here, there in ('AB', 'BA')
+    for name in sorted(set(sides[here]) - set(sides[there]))
+  ]
   both = lambda *paths: tuple(map(pictures.decode, paths))
-  return [(n, partial(both, a[n], b[n]), [a[n], b[n]]) for n in a]
-
-
-def preview(dataset: Dataset, path: str | Path, count: int = 24) -> None:
-  """Draws pairs side by side, A and B, as PNG."""
-  from jaxgan import plots
-
-  batch = dataset.fetch(np.arange(min(count, dataset.size)))
-  both = np.stack([batch['image'], batch['target']], 1)
-  plots.save(path, plots.grid(both.reshape(-1, *both.shape[2:]), 8))
-
-
-def main(argv: list[str] | None = None) -> int:
-  """The command; exit status 0 when all is well, 1 when something does not pair or open."""
-  parser = argparse.ArgumentParser(
-    prog='python -m jaxgan.datasets.pairs', description='Checks a folder of pairs of pictures.'
-  )
-  parser.add_argument('folder')
-  parser.add_argument('--split', default='train')
-  parser.add_argument('--resolution', type=int, default=256)
-  parser.add_argument('--crop', default='center', choices=['center', 'pad', 'none'])
-  parser.add_argument('--cache_dir', default='')
-  parser.add_argument('--preview', default='preview.png', help='the sheet to write')
-  given = parser.parse_args(argv)
-  try:
-    found = load(
-      '',
-      split=given.split,
-      data_dir=given.folder,
-      resolution=given.resolution,
-      crop=given.crop,
-      cache_dir=given.cache_dir,
-    )
-  except DataError as e:
-    print(e, file=sys.stderr)
-    return 1
-  preview(found, given.preview)
-  print(f'{found.size} pairs in {given.folder}; preview: {given.preview}')
-  return 0
-
-
-if __name__ == '__main__':
-  sys.exit(main())
+  a, b = sides['A'], sides['B']
+  return [Pair(n, partial(both, a[n], b[n]), [a[n], b[n]]) for n in a if n in b], alone

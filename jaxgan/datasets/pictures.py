@@ -89,6 +89,16 @@ def margin(picture: Image.Image, resolution: int) -> Image.Image:
   return square
 
 
+def scaled(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """uint8 [N, H, W, C] at another size (height, width), by a bicubic filter over all source pixels."""
+  if images.shape[1:3] == tuple(size):
+    return images
+  channels = images.shape[-1]
+  flat = images[..., 0] if channels == 1 else images
+  resize = lambda x: Image.fromarray(x).resize(size[::-1], Image.Resampling.BICUBIC)
+  return np.stack([pixels(resize(x), channels) for x in flat])
+
+
 def pixels(picture: Image.Image, channels: int = 0) -> np.ndarray:
   """uint8 [H, W, C]; channels 1 = grey, 3 = RGB, 0 = as the picture is."""
   if channels:

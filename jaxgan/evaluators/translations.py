@@ -1,7 +1,7 @@
 """Image to image while it trains: fixed held-out pictures as input, output, target, and how near they come.
 
-The baselines are what costs nothing: the input as it is ('copy'), and the input with the mean colour of the
-target domain ('shift').
+The baselines are what costs nothing: the input as it is, or enlarged by a bicubic filter where targets are
+larger ('copy'), and that with the mean colour of the target domain ('shift').
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import datasets, losses, plots, progress
-from jaxgan.datasets import Dataset, cache
+from jaxgan.datasets import Dataset, cache, pictures
 from jaxgan.evaluators import Evaluate, NotApplicable, Run
 from jaxgan.games import Game
+from jaxgan.importers.torch_file import WeightsError
 from jaxgan.metrics import classifier
+from jaxgan.metrics.features import perceptual as features_of
 from jaxgan.metrics.kernel import kernel_distance
 from jaxgan.metrics.ssim import psnr, ssim
 
 BATCH = 16
 MOST = 1024  # pictures of a domain that the judge learns from
+SEEN = 64  # pictures that the perceptual distance is measured on
 Translate = Callable[[Any, np.ndarray], np.ndarray]
 
 
@@ -37,7 +40,7 @@ def translator(
     seed: of the noise.
 
   Returns:
-    `(players, uint8 images [N, H, W, C]) -> float32 [N, H, W, C] in [-1, 1]`.
+    `(players, images [N, H, W, C]) -> float32 [N, H, W, C] in [-1, 1]`; images uint8, or float in [-1, 1].
   """
 
   @jax.jit
@@ -104,6 +107,30 @@ def near(images: np.ndarray, targets: np.ndarray) -> dict[str, float]:
   return {name: float(value.mean()) for name, value in scores.items()}
 
 
+def perceptual_distance(shape: Sequence[int]) -> tuple[Any, str]:
+  """(distance of pictures, '') where it can be had for pictures of that shape [H, W, C], else (None, why not)."""
+  least = features_of.SMALLEST
+  if shape[-1] != 3 or min(shape[:2]) < least:
+    return None, f'pictures of {tuple(shape)}; expected colour and {least} pixels or more'
+  try:
+    return features_of.load()[0], ''
+  except WeightsError as error:
+    return None, str(error)
+
+
+def goes(game: Game, players: Any, shape: Sequence[int], direction: str) -> bool:
+  """Whether the game translates pictures of shape [H, W, C] in that direction."""
+  image = jax.ShapeDtypeStruct((1, *shape), np.float32)
+  translate = lambda players, image: game.predict['translate'](
+    players, jax.random.key(0), image=image, direction=direction
+  )
+  try:
+    jax.eval_shape(translate, players, image)
+  except ValueError:
+    return False
+  return True
+
+
 class Way:
   """One direction of translation, with the held-out pictures that it is measured on.
 
@@ -113,38 +140,66 @@ class Way:
     direction: 'AtoB' or 'BtoA'.
     samples: pictures that are measured at most.
     judge: of the domains; None: only the distance to targets is measured.
+    distance: perceptual, or None.
   """
 
-  def __init__(self, run: Run, held_out: Dataset, direction: str, samples: int, judge: Any):
-    at = np.unique(
-      np.linspace(0, held_out.size - 1, min(samples, held_out.size)).round().astype(int)
-    )
-    batch = held_out.fetch(at)
+  def __init__(
+    self,
+    run: Run,
+    held_out: Dataset,
+    direction: str,
+    samples: int,
+    judge: Any,
+    distance: Any = None,
+  ):
+    batch = held_out.fetch(_spread(held_out.size, samples))
     forth = direction == 'AtoB'
     self.inputs, self.targets = (batch[k] for k in ('image', 'target')[:: 1 if forth else -1])
     self.label, self.paired, self.judge = batch['label'], held_out.paired, judge
     self.domain, self.name = ('B' if forth else 'A'), direction
-    self.translate = translator(run.game, direction, seed=run.seed)
-    shift = self.targets.mean((0, 1, 2)) - self.inputs.mean((0, 1, 2))
-    shifted = (self.inputs + shift).clip(0, 255).round().astype(np.uint8)
+    self.distance, self.game = distance, run.game
+    self.back = 'BtoA' if forth else 'AtoB'
+    self.translate, self.translate_back = (
+      translator(run.game, d, seed=run.seed) for d in (direction, self.back)
+    )
+    self.shown = pictures.scaled(self.inputs, self.targets.shape[1:3])
+    shift = self.targets.mean((0, 1, 2)) - self.shown.mean((0, 1, 2))
+    shifted = (self.shown + shift).clip(0, 255).round().astype(np.uint8)
     self.baselines = {
-      k: self.scores(_ready(v)) for k, v in (('copy', self.inputs), ('shift', shifted))
+      k: self.scores(_ready(v)) for k, v in (('copy', self.shown), ('shift', shifted))
     }
 
   def scores(self, images: np.ndarray) -> dict[str, float]:
     """What pictures float [N, H, W, C] in the place of translations score."""
     scores = near(images, _ready(self.targets)) if self.paired else {}
+    if self.distance is not None:
+      at = _spread(len(images), SEEN)
+      parts = [at[i : i + BATCH] for i in range(0, len(at), BATCH)]
+      found = [self.distance(images[part], _ready(self.targets[part])) for part in parts]
+      scores['perceptual'] = float(np.concatenate(found).mean())
     return scores | (self.judge.told(images, self.label, self.domain) if self.judge else {})
+
+  def cycle(self, players: Any, images: np.ndarray) -> dict[str, float]:
+    """L1 from the inputs to their translations translated back, where the game knows the way back."""
+    if not goes(self.game, players, images.shape[1:], self.back):
+      return {}
+    again = self.translate_back(players, images)
+    return {'cycle_error': float(np.abs(again - _ready(self.inputs)).mean())}
 
   def sheet(self, images: np.ndarray, rows: int) -> np.ndarray:
     """Input, output and, of pairs, target; one row a picture."""
-    at = np.unique(np.linspace(0, len(images) - 1, min(rows, len(images))).round().astype(int))
-    columns = {'input': _ready(self.inputs), 'output': images}
+    at = _spread(len(images), rows)
+    columns = {'input': _ready(self.shown), 'output': images}
     columns |= {'target': _ready(self.targets)} if self.paired else {}
     cells = np.stack([x[at] for x in columns.values()], 1)
     return plots.grid(
       cells.reshape(-1, *cells.shape[2:]), len(columns), column_labels=list(columns)
     )
+
+
+def _spread(size: int, most: int) -> np.ndarray:
+  """So many numbers below `size` at most, evenly spread."""
+  return np.unique(np.linspace(0, size - 1, min(most, size)).round().astype(int))
 
 
 def _ready(images: np.ndarray) -> np.ndarray:
@@ -162,9 +217,11 @@ def make(
 ) -> Evaluate:
   """Draws samples/STEP.png (and of BtoA samples/STEP-BtoA.png), and scores held-out pictures.
 
-  Scores are those of `near` for pairs, and with a judge those of `Judge.told`; `l1_below_copy`,
-  `l1_below_shift` and `kernel_below_copy` say by which share a distance is below that of a baseline.
-  Names end in @BtoA for that direction.
+  Scores are those of `near` and the perceptual distance (`jaxgan.metrics.features.perceptual`, of up to
+  64 pictures) for pairs, with a judge those of `Judge.told`, and `cycle_error`, |G(F(a)) - a|,
+  of systems that go both ways; `l1_below_copy`, `l1_below_shift`, `perceptual_below_copy` and
+  `kernel_below_copy` say by which share a distance is below that of a baseline. Names end in @BtoA for that
+  direction. Where the weights of the perceptual distance are not installed, one line says so.
 
   Args:
     run: its game must have predict 'translate'.
@@ -185,7 +242,11 @@ def make(
   except datasets.DataError as error:
     raise NotApplicable(str(error)) from error
   sees = Judge(run.dataset, run.cache_dir, run.seed) if judge else None
-  ways = [Way(run, data, direction, samples, sees) for direction in directions]
+  shape = data.fetch(np.zeros(1, np.int64))['target'].shape[1:]
+  distance, lacking = perceptual_distance(shape) if data.paired else (None, '')
+  if lacking:
+    progress.say(f'  translations: without the perceptual distance: {lacking}')
+  ways = [Way(run, data, direction, samples, sees, distance) for direction in directions]
   for way in ways:
     for name, scores in way.baselines.items():
       told = ', '.join(f'{k} {v:.4g}' for k, v in scores.items())
@@ -200,11 +261,13 @@ def make(
     for way in ways:
       images = way.translate(players, way.inputs)
       end = '' if way.name == 'AtoB' else f'@{way.name}'
-      scores = way.scores(images)
+      scores = way.scores(images) | way.cycle(players, images)
       copy, shift = way.baselines['copy'], way.baselines['shift']
       if way.paired:
         scores['l1_below_copy'] = 1 - scores['l1'] / max(copy['l1'], 1e-9)
         scores['l1_below_shift'] = 1 - scores['l1'] / max(shift['l1'], 1e-9)
+      if 'perceptual' in scores:
+        scores['perceptual_below_copy'] = 1 - scores['perceptual'] / max(copy['perceptual'], 1e-9)
       if sees:
         least = max(copy['kernel_distance'], 1e-9)
         scores['kernel_below_copy'] = 1 - scores['kernel_distance'] / least

@@ -16,14 +16,20 @@ from jaxgan.games.networks import divide, keywords
 from jaxgan.games.penalising import Specs, asked, check_penalties, penalise
 from jaxgan.nn.patchgan import PatchDiscriminator, PixelDiscriminator
 from jaxgan.nn.resnet_generator import ResNetGenerator
+from jaxgan.nn.srresnet import SRResNetGenerator, StridedDiscriminator
 from jaxgan.nn.unet import UNetGenerator
 
 DIRECTIONS = ('AtoB', 'BtoA')
 MISSING = {'z', 'generate', 'real_mean', 'fake_mean'}  # what these games cannot give a penalty
-GENERATORS: dict[str, type[nn.Module]] = {'unet': UNetGenerator, 'resnet': ResNetGenerator}
+GENERATORS: dict[str, type[nn.Module]] = {
+  'unet': UNetGenerator,
+  'resnet': ResNetGenerator,
+  'srresnet': SRResNetGenerator,
+}
 DISCRIMINATORS: dict[str, type[nn.Module]] = {
   'patch': PatchDiscriminator,
   'pixel': PixelDiscriminator,
+  'strided': StridedDiscriminator,
 }
 
 
@@ -124,9 +130,10 @@ def from_translators(
 
   Args:
     game: `paired`, `cycle` or `contrastive` of `jaxgan.games.translation`.
-    image_shape: of the pictures of both domains.
-    generator: 'unet', which halves the pictures as often as it can, or 'resnet'.
-    discriminator: 'patch' or 'pixel'.
+    image_shape: of the pictures that come in.
+    generator: 'unet', which halves the pictures as often as it can, 'resnet', or 'srresnet', which
+      enlarges them.
+    discriminator: 'patch', 'pixel', or 'strided', which judges the whole picture.
     **options: fields of the networks, given to both where both have them; `discriminator_NAME` is the
       discriminator's alone. Everything else is an argument of the game.
 

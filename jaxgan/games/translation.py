@@ -24,6 +24,7 @@ from jaxgan.games.translating import (
   part,
   translated,
 )
+from jaxgan.metrics.features import perceptual as features
 from jaxgan.nn.initialize import initialize
 from jaxgan.nn.patch_features import PatchProjector, draw_places
 
@@ -35,17 +36,20 @@ def paired(
   loss: str = 'non_saturating',
   adversarial: float = 1.0,
   l1: float = 100.0,
+  perceptual: float = 0.0,
   conditional: bool = True,
   noise: bool = True,
   discriminator_penalties: Specs | None = None,
 ) -> Game:
-  """pix2pix: adversarial * GAN(G) + l1 * |G(x) - y|, with D(x, y) against D(x, G(x)).
+  """pix2pix: adversarial * GAN(G) + l1 * |G(x) - y| + perceptual * d(G(x), y), with D(x, y) against D(x, G(x)).
 
   Args:
     generator: Linen module, `(images, train) -> images`.
     discriminator: Linen module, `(images, labels, train) -> logits [B, h, w]`.
     loss: name of a pair in `jaxgan.losses`.
     adversarial, l1: weights in the generator's loss; 0 leaves a term out.
+    perceptual: weight of the distance of `jaxgan.metrics.features.perceptual`, whose network is a frozen player
+      'perceptual'; needs its weights installed.
     conditional: whether D sees the input beside the result, as more channels.
     noise: dropout, and the statistics of the picture, in `translate` too.
     discriminator_penalties: name -> keyword arguments, see `penalise`.
@@ -55,22 +59,33 @@ def paired(
     one way only.
 
   Raises:
-    ValueError: unknown names, or weights below 0.
+    ValueError: unknown names, weights below 0, weights that are not installed, or results of another
+      shape than the targets.
 
   Source: Isola et al. 2016, arXiv 1611.07004. The paper halves D's loss, which Adam does not notice.
   """
-  check_weights(adversarial=adversarial, l1=l1)
+  check_weights(adversarial=adversarial, l1=l1, perceptual=perceptual)
   adversary, own_noise = make_adversary(discriminator, loss, discriminator_penalties), noise
   beside = lambda x, y: jnp.concatenate([x, y], -1) if conditional else y
 
   def init(key, batch):
     x, y = batch['image'][:1], batch['target'][:1]
-    return {
-      'generator': initialize(generator, jax.random.fold_in(key, 0), x, train=False),
+    made = initialize(generator, jax.random.fold_in(key, 0), x, train=False)
+    shape = jax.eval_shape(lambda: run(generator, made, x, train=False)[0]).shape
+    if shape != y.shape:
+      raise ValueError(
+        f'the generator makes {shape[1:]} of {x.shape[1:]}, but targets are {y.shape[1:]}'
+      )
+    players = {
+      'generator': made,
       'discriminator': initialize(
         discriminator, jax.random.fold_in(key, 1), beside(x, y), train=False
       ),
     }
+    if perceptual:
+      features.check(y.shape)
+      players['perceptual'] = {'params': features.parameters()[0]}
+    return players
 
   def discriminator_loss(params, players, batch, key, step):
     x, y = batch['image'], batch['target']
@@ -92,6 +107,10 @@ def paired(
         players['discriminator'], beside(x, y), beside(x, fake), jax.random.fold_in(key, 4)
       )
       total += adversarial * metrics['adversarial']
+    if perceptual:
+      apart = features.distance(players['perceptual']['params'], fake, y)
+      metrics['perceptual'] = apart.mean()
+      total += perceptual * metrics['perceptual']
     return total, Aux(metrics, {'generator': new})
 
   def translate(players, key, *, image, direction='AtoB', noise=None):

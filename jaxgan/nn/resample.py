@@ -1,4 +1,4 @@
-"""Resampling by a factor of two without convolutions: broadcast or blurred up, reduced or blurred down."""
+"""Resampling by a factor of two without convolutions: broadcast, blurred or shuffled up, reduced or blurred down."""
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,16 @@ def upsample(x: jax.Array) -> jax.Array:
   b, h, w, c = x.shape
   x = jnp.broadcast_to(x[:, :, None, :, None, :], (b, h, 2, w, 2, c))
   return x.reshape(b, 2 * h, 2 * w, c)
+
+
+def pixel_shuffle(x: jax.Array) -> jax.Array:
+  """Channels to pixels, [B, H, W, 4 C] -> [B, 2H, 2W, C]: y[2h + i, 2w + j, c] = x[h, w, 4c + 2i + j].
+
+  Source: Shi et al. 2016, arXiv 1609.05158; channels in the order of PyTorch's.
+  """
+  b, h, w, c = x.shape
+  x = x.reshape(b, h, w, c // 4, 2, 2).transpose(0, 1, 4, 2, 5, 3)
+  return x.reshape(b, 2 * h, 2 * w, c // 4)
 
 
 def average_pool(x: jax.Array) -> jax.Array:

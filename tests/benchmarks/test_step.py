@@ -80,11 +80,74 @@ def test_a_worker_that_fails_is_told(tmp_path, capsys):
   assert "no config file 'nothing_like_it'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('name', ['dcgan64', 'biggan32'])
-def test_torch_twin_has_our_parameters_and_operations(name):
+def test_what_is_computed_twice_counts_once():
+  a, b = jnp.ones((3, 4)), jnp.ones((4, 5))
+  once = 2 * 3 * 4 * 5
+  product = jax.jit(jnp.matmul)
+  assert flops.count(lambda a, b: (product(a, b), a @ b), a, b) == once
+  assert flops.count(lambda a, b: (product(a, b), (a + 1) @ b), a, b) == 2 * once
+  loss = lambda b, a: ((a @ b) ** 2).sum()
+  both = lambda a, b: (
+    jax.grad(loss)(b, a),
+    product(a, b),
+  )  # the product is known from the gradient
+  assert flops.count(both, a, b) == 2 * once
+  again = lambda a, b: jax.grad(jax.checkpoint(loss))(b, a)  # computed again on purpose
+  assert flops.count(again, a, b) == 3 * once
+  assert flops.count(jax.grad(loss), b, a) == 2 * once
+
+
+@pytest.mark.parametrize(
+  'name, changes',
+  [
+    ('dcgan64', {'data.batch_size': 4}),
+    ('biggan32', {'data.batch_size': 4}),
+    ('pix2pix256', {'data.batch_size': 2, 'data.resolution': 64, 'game.channels': 4}),
+    (
+      'cyclegan256',
+      {'data.batch_size': 2, 'data.resolution': 64, 'game.channels': 4, 'game.blocks': 1},
+    ),
+  ],
+)
+def test_torch_twin_has_our_parameters_and_operations(name, changes):
   pytest.importorskip('torch')
   from benchmarks.sides.ours import Side as Ours
   from benchmarks.sides.pytorch import Side as Theirs
 
-  given = {'given': f'benchmarks/configs/{name}.py', 'changes': {'data.batch_size': 4}}
+  given = {'given': f'benchmarks/configs/{name}.py', 'changes': changes}
   step.check_equal({'jaxgan': Ours(**given).facts(), 'torch': Theirs(**given).facts()})
+
+
+def test_twins_learn():
+  """Of the image-to-image twins: losses fall, and the pool holds what it may."""
+  pytest.importorskip('torch')
+  from benchmarks.sides import torch_games
+  from benchmarks.sides.pytorch import Side
+
+  small = {'data.resolution': 64, 'game.channels': 4, 'game.layers': 1}
+  fast = {'optimizer.generator.learning_rate': 1e-2}
+  paired = Side('benchmarks/configs/pix2pix256.py', small | fast)
+  told = []
+  kept, paired.update = (
+    paired.update,
+    lambda name, loss: (told.append(loss.item()), kept(name, loss)),
+  )
+  paired.steps(12)
+  assert told[-1] < 0.8 * told[1]  # 100 * L1, most of it
+  cyclic = Side('benchmarks/configs/cyclegan256.py', {**small, 'game.blocks': 1, 'game.pool': 2})
+  assert cyclic.steps(4) and {k: len(v) for k, v in cyclic.pools.items()} == {'A': 2, 'B': 2}
+  shown = [torch_games.pooled(pool := [], x, 2) for x in cyclic.pictures('image').split(1)]
+  assert (shown[0] == pool[0]).all()
+
+
+def test_emoji_are_enlarged_for_large_networks():
+  from benchmarks import pictures
+
+  config = step.configs.load('benchmarks/configs/pix2pix256.py')
+  large = pictures.load(config)
+  assert large.image_shape == (256, 256, 3)
+  batch = large.fetch(jnp.arange(2))
+  assert batch['image'].shape == batch['target'].shape == (2, 256, 256, 3)
+  config.data.resolution = 64
+  small = pictures.load(config).fetch(jnp.arange(2))
+  assert (batch['target'][:, 2::4, 1::4] == small['target']).all()

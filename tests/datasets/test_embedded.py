@@ -141,7 +141,7 @@ def test_wrong_options_are_answered_in_one_line(arguments, words):
 
 
 def test_an_unknown_source_lists_the_sources():
-  known = 'embedded, folder, pairs, points, stacked, tfds, unpaired'
+  known = 'embedded, folder, pairs, points, reduced, stacked, tfds, unpaired'
   with pytest.raises(datasets.DataError, match=f'there are: {known}'):
     datasets.load('internet')
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import datasets
-from jaxgan.datasets import DataError, edges, embedded, pairs, unpaired
+from jaxgan.datasets import DataError, check, edges, embedded, pairs, unpaired
 
 RNG = np.random.default_rng(0)
 
@@ -67,6 +67,28 @@ def test_no_emoji_is_in_both_domains_nor_held_out(read_once):
   held = set(test.arrays['code'])
   assert not codes[0] & codes[1] and not (codes[0] | codes[1]) & held
   assert 650 < len(codes[0]) < 780 and 650 < len(codes[1]) < 780
+
+
+def test_super_resolution_has_pictures_and_their_reductions(tmp_path):
+  test = datasets.load('reduced', 'emoji', split='test')
+  drawn = datasets.load('pairs', 'emoji', split='test')
+  assert test.size == drawn.size and test.image_shape == (16, 16, 3) and test.paired
+  batch, whole = test.fetch(np.arange(6)), drawn.fetch(np.arange(6))['image']
+  np.testing.assert_array_equal(batch['target'], whole)
+  assert datasets.load('reduced', 'emoji/2', split='test').image_shape == (32, 32, 3)
+  means = whole.reshape(6, 16, 4, 16, 4, 3).mean((2, 4))  # no aliasing: near the mean of the area
+  away = np.abs(batch['image'] - means).mean()
+  assert away < 6 < np.abs(whole[:, ::4, ::4] - means).mean()
+  turned = datasets.load('reduced', 'emoji', split='test', direction='BtoA')
+  assert turned.image_shape == (64, 64, 3)
+  for i in range(3):
+    picture(tmp_path / 'd' / f'{i}.png', (40, 32), 50 * i)
+  folder = {'data_dir': str(tmp_path / 'd'), 'cache_dir': str(tmp_path / 'cache')}
+  own = datasets.load('reduced', '/8', resolution=16, channels=1, **folder).fetch(np.arange(3))
+  assert own['image'].shape == (3, 2, 2, 1) and own['target'].shape == (3, 16, 16, 1)
+  assert sorted(own['image'][:, 0, 0, 0]) == sorted(own['target'][:, 0, 0, 0]) == [0, 50, 100]
+  with pytest.raises(DataError, match='pictures of 18x18 by a factor of 4; expected'):
+    datasets.load('reduced', resolution=18, **folder)
 
 
 def test_edges_of_a_square_are_its_outline():
@@ -171,14 +193,52 @@ def test_one_clear_line(options, message):
   assert '\n' not in str(error.value)
 
 
-def test_the_check_and_its_preview(tmp_path, capsys):
-  picture(tmp_path / 'd' / 'a.png', (16, 8))
-  words = [str(tmp_path / 'd'), '--resolution=8', f'--cache_dir={tmp_path}']
-  sheet = f'--preview={tmp_path / "sheet.png"}'
-  assert pairs.main([*words, sheet]) == 0 and (tmp_path / 'sheet.png').exists()
-  assert '1 pairs' in capsys.readouterr().out
-  picture(tmp_path / 'd' / 'b.png', (7, 8))
-  assert pairs.main(words) == 1 and 'b.png' in capsys.readouterr().err
+def test_the_check_lists_what_does_not_pair_or_open(tmp_path, capsys):
+  sheet = tmp_path / 'sheet.png'
+  told = lambda root, *words: (
+    check.main([str(root), '--resolution=8', f'--preview={sheet}', *words]),
+    capsys.readouterr(),
+  )
+  beside = tmp_path / 'beside'
+  for i in range(3):
+    picture(beside / f'{i}.png', (16, 8), 40 * i)
+  code, out = told(beside)
+  assert code == 0 and '3 pairs' in out.out and '0 pictures that do not' in out.out
+  sheet.unlink()
+  picture(beside / 'odd.png', (7, 8))
+  (beside / 'no.png').write_text('no picture')
+  code, out = told(beside)
+  assert code == 1 and sheet.exists()  # of the others
+  assert 'odd.png: 7x8 is no two pictures side by side' in out.out
+  assert 'no.png: not a picture' in out.out and '2 pictures that do not' in out.out
+  for name in ('A/x', 'B/x', 'A/y', 'B/z'):
+    picture(tmp_path / 'names' / f'{name}.png')
+  code, out = told(tmp_path / 'names')
+  assert code == 1 and '1 pairs' in out.out
+  assert 'A/y: has no partner of its name in B' in out.out
+  assert 'B/z: has no partner of its name in A' in out.out
+  assert told(tmp_path / 'nowhere')[0] == 2
+  assert told(beside, '--split=test')[1].err.count('\n') == 1
+
+
+def test_the_check_of_two_domains(tmp_path, capsys):
+  for side, count in (('A', 9), ('B', 2)):
+    for i in range(count):
+      picture(tmp_path / f'train{side}' / f'{i}.png', (8 + i, 8), 200 if side == 'A' else 20)
+  sheet = tmp_path / 'sheet.png'
+  words = [str(tmp_path), '--resolution=8', f'--preview={sheet}']
+  assert check.main(words) == 0
+  assert '9 pictures in trainA and 2 pictures in trainB' in capsys.readouterr().out
+  drawn = np.asarray(Image.open(sheet)).reshape(-1, 3)
+  cell = 8 * 8 * (12 * 12)  # pixels, each enlarged
+  assert (drawn == 200).all(-1).sum() == 9 * cell and (drawn == 20).all(-1).sum() == 2 * cell
+  (tmp_path / 'trainB' / 'no.png').write_text('no picture')
+  assert check.main(words) == 1 and 'trainB/no.png: not a picture' in capsys.readouterr().out
+  assert check.main([*words, '--split=test']) == 2  # neither two domains nor pairs
+  capsys.readouterr()
+  picture(tmp_path / 'testA' / 'a.png')
+  assert check.main([*words, '--split=test']) == 2
+  assert 'has no folder testB' in capsys.readouterr().err
 
 
 def test_crop_and_mirror_are_the_same_for_both_of_a_pair():
@@ -203,3 +263,7 @@ def test_crop_and_mirror_are_the_same_for_both_of_a_pair():
   assert len(corners) > 2
   with pytest.raises(ValueError, match='load_size=8; pictures have 16'):
     datasets.preprocess(batch, jax.random.key(0), load_size=8)
+  small = {**batch, 'image': images[:, ::2, ::2]}
+  assert datasets.preprocess(small, jax.random.key(0), flip=True)['image'].shape == (6, 8, 8, 3)
+  with pytest.raises(ValueError, match='targets of another size'):
+    datasets.preprocess(small, jax.random.key(0), load_size=20)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import datasets
+from jaxgan import config as configs
+from jaxgan import datasets, problem
 from jaxgan.datasets import cache, prepare
 
 SIZE = 130
@@ -57,6 +58,45 @@ def prepared(tmp_path_factory):
   return root
 
 
+@pytest.fixture(scope='session')
+def domains(tmp_path_factory):
+  """A data_dir with cycle_gan/horse2zebra as its builder declares it: pictures of any size, A red, B blue."""
+  import tensorflow_datasets as tfds
+
+  class CycleGAN(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Two domains."""
+
+    name = 'cycle_gan'
+    VERSION = tfds.core.Version('3.0.0')
+    BUILDER_CONFIGS = (
+      tfds.core.BuilderConfig(name='apple2orange', version='3.0.0'),
+      tfds.core.BuilderConfig(name='horse2zebra', version='3.0.0'),
+    )
+
+    def _info(self):
+      features = {
+        'image': tfds.features.Image(),
+        'label': tfds.features.ClassLabel(names=['A', 'B']),
+      }
+      return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+      sizes = {'trainA': 5, 'trainB': 3, 'testA': 2, 'testB': 4}
+      return {split: self._generate_examples(split, size) for split, size in sizes.items()}
+
+    def _generate_examples(self, split, size):
+      for n in range(size):
+        pixels = np.zeros((24, 20 + n, 3), np.uint8)
+        pixels[..., 2 * (split[-1] == 'B')] = 10 * n + 100 * split.startswith('test')
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, 'PNG')
+        yield f'{n}.png', {'image': file.getvalue(), 'label': split[-1]}
+
+  root = tmp_path_factory.mktemp('tfds')
+  CycleGAN(data_dir=root, config='horse2zebra', file_format='array_record').download_and_prepare()
+  return root
+
+
 @pytest.fixture
 def copied(prepared, tmp_path):
   """A copy of the prepared set, to be damaged."""
@@ -83,6 +123,33 @@ def test_pictures_and_labels_belong_together(prepared, tmp_path, in_memory):
   assert batch['image'].dtype == np.uint8 and batch['label'].dtype == np.int32
   assert sorted(numbers(batch)) == list(range(SIZE))
   np.testing.assert_array_equal(batch['label'], numbers(batch) % 3)
+
+
+@pytest.mark.parametrize('in_memory', [True, False])
+def test_the_two_domains_of_cycle_gan(domains, tmp_path, in_memory):
+  """By the config that names the set: unpaired, its test splits held out."""
+  config = configs.load('cyclegan:horse2zebra')
+  assert (config.data.source, config.data.name) == ('unpaired', 'cycle_gan/horse2zebra')
+  config.data.update(data_dir=str(domains), cache_dir=str(tmp_path), in_memory=in_memory)
+  config.data.update(resolution=16, load_size=18)
+  config.game.update(channels=2, layers=1)
+  found = problem.make_problem(config)
+  for part, sizes, low in ((found.dataset, (5, 3), 0), (found.part('test'), (2, 4), 100)):
+    assert part.size == max(sizes) and part.image_shape == (16, 16, 3) and not part.paired
+    batch = part.fetch(np.arange(part.size))
+    for column, channel, size in zip(('image', 'target'), (0, 2), sizes):
+      values = [low + 10 * n for n in range(size)]
+      assert sorted(set(batch[column][:, 8, 8, channel].tolist())) == values
+      assert not np.delete(batch[column], channel, -1).any()
+
+
+def test_a_domain_set_that_is_not_prepared_says_how(domains, tmp_path):
+  with pytest.raises(datasets.DataError) as error:
+    datasets.load('unpaired', 'cycle_gan/monet2photo', data_dir=str(domains), resolution=16)
+  command = f'python -m jaxgan.datasets.prepare cycle_gan/monet2photo --data_dir={domains}'
+  assert command in str(error.value) and '\n' not in str(error.value)
+  with pytest.raises(datasets.DataError, match="no split 'valA'; there are: testA, testB, trainA"):
+    datasets.load('unpaired', 'cycle_gan/horse2zebra', split='val', data_dir=str(domains))
 
 
 def test_streamed_and_decoded_sets_have_one_order(prepared, tmp_path):
@@ -151,7 +218,8 @@ def test_reading_needs_no_tensorflow(prepared, tmp_path):
   code = f"""
 import sys
 sys.path.insert(0, {str(trap.parent)!r})
-from jaxgan import datasets
+from jaxgan import config as configs
+from jaxgan import datasets, problem
 for in_memory in (True, False):
   ramp = datasets.load('tfds', 'ramp', data_dir={str(prepared)!r}, in_memory=in_memory,
                        cache_dir={str(tmp_path / 'cache')!r})

@@ -8,10 +8,12 @@ from flax import linen as nn
 
 from jaxgan import losses, models, optim, train_step
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.games import translation
 from jaxgan.games.translation import contrastive, cycle, paired
 from jaxgan.nn import dropout
 from jaxgan.nn.patchgan import PatchDiscriminator
 from jaxgan.nn.resnet_generator import ResNetGenerator
+from jaxgan.nn.srresnet import SRResNetGenerator, StridedDiscriminator
 from jaxgan.nn.unet import UNetGenerator
 from jaxgan.train_state import TrainState
 
@@ -80,6 +82,47 @@ def test_an_unconditional_discriminator_does_not_see_the_input():
   game = paired(Generator(), Discriminator(), conditional=False, l1=0.0)
   players = game.init(KEY, batch())
   assert players['discriminator']['params']['pixel']['kernel'].shape == (3, 1)
+
+
+def test_the_distance_of_features_is_a_frozen_player(monkeypatch):
+  """A stand-in for the VGG: its one number times the squared difference."""
+  features = translation.features
+  monkeypatch.setattr(features, 'parameters', lambda: ({'scale': jnp.array(3.0)}, 'sha'))
+  distance = lambda params, x, y: params['scale'] * jnp.square(x - y).mean((1, 2, 3))
+  monkeypatch.setattr(features, 'distance', distance)
+  data = {k: jnp.tile(v, (1, 4, 4, 1)) if v.ndim == 4 else v for k, v in batch().items()}
+  game = paired(Generator(), Discriminator(), l1=2.0, adversarial=0.0, perceptual=5.0)
+  players = game.init(KEY, data)
+  assert 'perceptual' not in game.losses
+  y, fake = data['target'], g(players['generator']['params'], data['image'])
+  total, aux = value(game, 'generator', players, data)
+  apart = np.square(fake - y).mean()
+  np.testing.assert_allclose(aux.metrics['perceptual'], 3 * apart, rtol=1e-5)
+  np.testing.assert_allclose(total, 2 * np.abs(fake - y).mean() + 15 * apart, rtol=1e-5)
+  with pytest.raises(ValueError, match='16 pixels at least'):
+    game.init(KEY, batch())
+
+
+def test_super_resolution_by_hand():
+  """The discriminator sees large pictures alone; the generator makes them of small ones."""
+  data = batch()
+  data['image'] = data['image'][:, ::2, ::2]
+  game = models.make(
+    'srgan', image_shape=(2, 2, 3), num_classes=0, factor=2, channels=2, blocks=1, layers=1
+  )
+  players = game.init(KEY, data)
+  assert players['discriminator']['params']['conv_0']['kernel'].shape == (3, 3, 3, 2)
+  fake = game.predict['translate'](players, KEY, image=data['image'])
+  assert fake.shape == (2, 4, 4, 3)
+  _, aux = value(game, 'generator', players, data)
+  total, _ = value(game, 'generator', players, data)
+  m = aux.metrics
+  np.testing.assert_allclose(total, m['l1'] + 1e-3 * m['adversarial'], rtol=1e-6)
+  doubled = {**data, 'target': jnp.tile(data['target'], (1, 2, 2, 1))}
+  with pytest.raises(
+    ValueError, match=r'makes \(4, 4, 3\) of \(2, 2, 3\), but targets are \(8, 8, 3\)'
+  ):
+    game.init(KEY, doubled)
 
 
 def test_cyclegan_by_hand():
@@ -265,6 +308,8 @@ def test_one_clear_line(model, options, message):
     (ResNetGenerator(), 18, '18x18; expected multiples of 4'),
     (ResNetGenerator(padding='mirror'), 16, "padding='mirror'; expected one of reflect"),
     (PatchDiscriminator(), 16, 'layers=3 for images of 16x16'),
+    (SRResNetGenerator(factor=3), 4, 'factor=3; expected a power of two'),
+    (StridedDiscriminator(), 8, 'layers=4 for images of 8x8'),
     (PatchDiscriminator(norm='layer'), 32, "norm='layer'; expected one of batch"),
     (UNetGenerator(depth=2, dropout=1.0), 8, 'dropout=1.0; expected a share'),
   ],

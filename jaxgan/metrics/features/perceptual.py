@@ -109,6 +109,28 @@ def distance(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
   )
 
 
+def check(*shapes: tuple[int, ...]) -> None:
+  """Whether pictures of these shapes can be compared.
+
+  Raises:
+    ValueError: they differ, or are no colour pictures of 16 pixels or more.
+  """
+  x = shapes[0]
+  if set(shapes) != {x} or len(x) != 4 or x[-1] != 3 or min(x[1:3]) < SMALLEST:
+    told = ' and '.join(map(str, shapes))
+    raise ValueError(f'pictures [B, H, W, 3] of {SMALLEST} pixels at least expected, not {told}')
+
+
+def parameters() -> tuple[Any, str]:
+  """(params for `distance`, sha256 of their file), see `load`.
+
+  Raises:
+    WeightsError: as `load`.
+  """
+  given, sha256 = files.read(files.in_package(PACKAGE, FILE, EXTRA), SHA256)
+  return convert(given), sha256
+
+
 def load() -> tuple[Callable[[Any, Any], jax.Array], str]:
   """(distance of pictures in [-1, 1], sha256 of its weights), as `metrics.perceptual_path_length` takes it.
 
@@ -117,15 +139,11 @@ def load() -> tuple[Callable[[Any, Any], jax.Array], str]:
 
   Source: Ghildyal, Liu 2022, arXiv 2207.13686, after Zhang et al. 2018 (LPIPS), arXiv 1801.03924.
   """
-  given, sha256 = files.read(files.in_package(PACKAGE, FILE, EXTRA), SHA256)
-  params = convert(given)
+  params, sha256 = parameters()
 
   def of_pictures(x: Any, y: Any) -> jax.Array:
     x, y = jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
-    if x.shape != y.shape or x.ndim != 4 or x.shape[-1] != 3 or min(x.shape[1:3]) < SMALLEST:
-      raise ValueError(
-        f'pictures [B, H, W, 3] of {SMALLEST} pixels at least expected, not {x.shape} and {y.shape}'
-      )
+    check(x.shape, y.shape)
     return distance(params, x, y)
 
   return of_pictures, sha256
