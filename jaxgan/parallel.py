@@ -154,6 +154,12 @@ def _pmap_layout(devices: list[Any]) -> Layout:
   return Layout(place, shard, compile, logical, lambda tree: tree, abstract, devices)
 
 
+def local_batches() -> NamedSharding:
+  """Batches shared out among the devices of this process, for what it computes by itself."""
+  mesh = Mesh(np.array(jax.local_devices()), (AXIS,), axis_types=(AxisType.Auto,))
+  return NamedSharding(mesh, PartitionSpec(AXIS))
+
+
 def start_distributed(mode: str = 'auto') -> None:
   """Joins the processes of a cluster: by itself where one is detected, or forced.
 

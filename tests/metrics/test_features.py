@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import parallel
 from jaxgan.importers.torch_file import WeightsError
 from jaxgan.metrics import classifier
 from jaxgan.metrics.features import Extractor, domain, efficientnet, extract, inception, perceptual
@@ -152,6 +153,23 @@ def test_extract_in_batches_and_what_it_refuses():
     extract(extractor, grey / 255.0)
   with pytest.raises(ValueError, match='sums has sum'):
     extract(extractor, grey, ['2048'])
+
+
+def test_a_batch_is_shared_out_among_devices_and_nothing_else_changes():
+  weights = np.random.default_rng(1).normal(size=(48, 5)).astype(np.float32)
+  seen = []
+
+  def apply(params, x):
+    jax.debug.inspect_array_sharding(x, callback=lambda s: seen.append(len(s.device_set)))
+    return {'sum': jnp.tanh(x.reshape(len(x), -1) / 255.0 @ params)}
+
+  extractor = Extractor('sums', '', '', {'sum': 5}, 'sum', apply, weights)
+  images = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), np.uint8)
+  sharding = parallel.local_batches()
+  assert sharding.num_devices == 2  # see conftest
+  one, two = (extract(extractor, images, (), 2, where) for where in (None, sharding))
+  np.testing.assert_allclose(one['sum'], two['sum'], rtol=1e-5)
+  assert set(seen) == {1, 2}
 
 
 def test_the_classifier_of_a_data_set_is_an_extractor(tmp_path):

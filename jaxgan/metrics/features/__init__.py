@@ -5,10 +5,12 @@ features = extract(extractor, images)['2048']    # uint8 [N, H, W, C] -> float32
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 
 class Extractor(NamedTuple):
@@ -33,8 +35,18 @@ class Extractor(NamedTuple):
   params: Any
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(apply: Any, taps: tuple[str, ...], params: Any, images: Any) -> dict[str, jax.Array]:
+  found = apply(params, images)
+  return {tap: found[tap] for tap in taps}
+
+
 def extract(
-  extractor: Extractor, images: Any, taps: Sequence[str] = (), batch_size: int = 32
+  extractor: Extractor,
+  images: Any,
+  taps: Sequence[str] = (),
+  batch_size: int = 32,
+  sharding: NamedSharding | None = None,
 ) -> dict[str, np.ndarray]:
   """The features of pictures.
 
@@ -43,7 +55,9 @@ def extract(
     images: uint8 [N, H, W, C], C = 1 (repeated) or 3. Pictures in [-1, 1] are to be rounded to bytes
       first, as they would be saved: the rounding is part of every published score.
     taps: which features; () = the default one.
-    batch_size: pictures at a time; the last batch is filled up, so that one shape is compiled.
+    batch_size: pictures a device takes at a time; the last batch is filled up, so that one shape is
+      compiled.
+    sharding: how a batch lies on several devices; None = on the default one.
 
   Returns:
     tap -> float32 [N, D].
@@ -61,11 +75,16 @@ def extract(
     raise ValueError(
       f'{len(images)} pictures, taps {list(taps)}; {extractor.name} has {", ".join(extractor.taps)}'
     )
-  run = jax.jit(lambda params, x: {tap: extractor.apply(params, x)[tap] for tap in taps})
+  params, put = extractor.params, lambda x: x
+  if sharding is not None:
+    batch_size *= sharding.num_devices
+    params = jax.device_put(params, NamedSharding(sharding.mesh, PartitionSpec()))
+    put = lambda x: jax.device_put(x, sharding)
   parts = []
   for start in range(0, len(images), batch_size):
     part = images[start : start + batch_size]
     filled = np.concatenate([part, np.repeat(part[-1:], batch_size - len(part), 0)])
-    filled = np.broadcast_to(filled, (*filled.shape[:3], 3))
-    parts.append({k: np.asarray(v)[: len(part)] for k, v in run(extractor.params, filled).items()})
+    filled = put(np.broadcast_to(filled, (*filled.shape[:3], 3)))
+    found = _run(extractor.apply, taps, params, filled)
+    parts.append({tap: np.asarray(x)[: len(part)] for tap, x in found.items()})
   return {tap: np.concatenate([part[tap] for part in parts]) for tap in taps}
