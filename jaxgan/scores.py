@@ -1,8 +1,12 @@
 """A score is a record: a number with the stamp of how it was measured, so that unlike ones never compare."""
 
 import dataclasses
+import functools
 import hashlib
 import json
+import os
+import subprocess
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import jaxgan
 from jaxgan import plots
 from jaxgan.errors import UserError
 from jaxgan.metrics.features import inception
@@ -38,7 +43,7 @@ class Stamp:
     ema: whether the averaged weights made the samples.
     dtype: that the features were computed in.
     config: hash of the config of the run.
-    commit: of the code.
+    commit: of the code that measured, see `commit`.
     settings: the metric's own, as (name, value), sorted.
     version: of the metric.
   """
@@ -67,7 +72,7 @@ class Stamp:
     features = (self.sha256, self.tap, self.resizer)
     if self.metric == FRECHET and features == (inception.SHA256, '2048', inception.RESIZER):
       return 'FID'
-    return f'{self.metric}({self.extractor}/{self.tap})'
+    return f'{self.metric}({"/".join(filter(None, (self.extractor, self.tap)))})'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,19 +83,52 @@ class Score:
     value: the number.
     stamp: how it was measured.
     error: its standard error; None where the metric has none.
+    interval: (low, high) that holds 95 %, see `measures.interval`; None where it was not asked for.
+    resamples: from which the interval is.
   """
 
   value: float
   stamp: Stamp
   error: float | None = None
+  interval: tuple[float, float] | None = None
+  resamples: int = 0
+
+  @property
+  def told(self) -> str:
+    """The number in words: 2.5 ± 0.25 [2.1, 2.9]."""
+    error = '' if self.error is None else f' ± {self.error:.2g}'
+    interval = '' if self.interval is None else ' [{:.5g}, {:.5g}]'.format(*self.interval)
+    return f'{self.value:.5g}{error}{interval}'
 
   def __str__(self) -> str:
-    error = '' if self.error is None else f' +- {self.error:.2g}'
     s = self.stamp
-    return (
-      f'{s.title} {self.value:.6g}{error} ({s.count} samples, {s.reference} {s.split} '
-      f'{s.reference_count})'
-    )
+    return f'{s.title} {self.told} ({s.count} samples, {s.reference} {s.split} {s.reference_count})'
+
+
+@functools.cache
+def commit() -> str:
+  """Which code this is: the commit of the checkout, + where it was changed since, or else the version."""
+  root = Path(jaxgan.__file__).parents[1]
+  if (root / '.git').exists():  # a file in a second work tree
+    words = [
+      'git',
+      '-C',
+      str(root),
+      'describe',
+      '--always',
+      '--abbrev=12',
+      '--dirty=+',
+      '--exclude=*',
+    ]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith('GIT_')}  # of a hook
+    try:
+      done = subprocess.run(
+        words, capture_output=True, text=True, env=clean, timeout=10, check=True
+      )
+      return done.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+      pass  # no git here, or none that reads it
+  return jaxgan.__version__
 
 
 def of_run(config: Mapping[str, Any], ema: bool = True) -> dict[str, Any]:
@@ -143,8 +181,15 @@ def from_json(text: str) -> Score:
     body = json.loads(text)
     stamp = dict(body['stamp'])
     stamp['settings'] = tuple((name, value) for name, value in stamp['settings'])
-    return Score(float(body['value']), Stamp(**stamp), body['error'])
-  except (ValueError, KeyError, TypeError) as error:
+    ends = body.get('interval')
+    return Score(
+      float(body['value']),
+      Stamp(**stamp),
+      body['error'],
+      None if ends is None else (float(ends[0]), float(ends[1])),
+      int(body.get('resamples', 0)),
+    )
+  except (ValueError, KeyError, TypeError, IndexError) as error:
     raise ScoreError(f'no record of a score: {" ".join(str(error).split())[:80]}') from error
 
 
@@ -154,7 +199,8 @@ def reference_moments(
   """Moments of the reference, computed once for every way of measuring them and shared by all runs.
 
   Args:
-    cache_dir: folder; made when missing. A damaged file is computed again.
+    cache_dir: folder; made when missing. A damaged file is computed again; where nothing can be written
+      they are computed every time, with a warning.
     stamp: of which the extractor, the resizer, the reference and the dtype count.
     compute: gives the moments.
 
@@ -194,5 +240,8 @@ def reference_moments(
   write = lambda file: np.savez(
     file, mean=found.mean, cov=found.cov, size=found.size, stamp=np.array(told)
   )
-  plots.atomically(path, write)
+  try:
+    plots.atomically(path, write)
+  except OSError as error:
+    warnings.warn(f'cannot keep the moments of the reference in {cache_dir}: {error}', stacklevel=2)
   return found, path

@@ -1,6 +1,7 @@
 """Scores as records: what may be called FID, what compares, what is refused, what is kept."""
 
 import dataclasses
+import subprocess
 
 import numpy as np
 import pytest
@@ -51,10 +52,61 @@ def test_every_differing_field_is_named():
 def test_a_record_goes_through_json_and_says_what_it_is():
   score = Score(2.5, dataclasses.replace(FID, settings=(('k', 5), ('mode', 'x'))), 0.25)
   assert scores.from_json(scores.to_json(score)) == score
-  assert str(score) == 'FID 2.5 +- 0.25 (60 samples, cifar10 train 50)'
+  assert str(score) == 'FID 2.5 ± 0.25 (60 samples, cifar10 train 50)'
+  sure = dataclasses.replace(score, interval=(2.0, 3.0), resamples=9)
+  assert scores.from_json(scores.to_json(sure)) == sure and sure.told == '2.5 ± 0.25 [2, 3]'
   for text in ('', '{}', '[1]', scores.to_json(score).replace('"tap"', '"tip"')):
     with pytest.raises(ScoreError, match='no record of a score'):
       scores.from_json(text)
+
+
+def test_moments_that_cannot_be_kept_are_computed_every_time(tmp_path):
+  (tmp_path / 'file').write_text('no folder')
+  calls = []
+
+  def compute():
+    calls.append(1)
+    return moments(np.random.default_rng(0).normal(size=(50, 4)))
+
+  for _ in range(2):
+    with pytest.warns(UserWarning, match='cannot keep the moments'):
+      found, _ = scores.reference_moments(tmp_path / 'file', FID, compute)
+  assert len(calls) == 2 and found.size == 50
+
+
+def checkout(root, monkeypatch):
+  """A package in a repository of its own, which `scores.commit` takes for jaxgan; runs git there."""
+  (root / 'package').mkdir(parents=True)
+  (root / 'package' / '__init__.py').write_text('1')
+  monkeypatch.setattr(scores.jaxgan, '__file__', str(root / 'package' / '__init__.py'))
+  who = [word for key in ('user.name=a', 'user.email=a@b') for word in ('-c', key)]
+  git = lambda *words: subprocess.check_output(['git', *who, *words], cwd=root, text=True).strip()
+  git('init', '-q')
+  git('add', '.')
+  git('commit', '-qm', 'one', '--no-verify')
+  return git
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path, monkeypatch):
+  git = checkout(tmp_path / 'one', monkeypatch)
+  git('tag', '-a', 'v1', '-m', 'v1')
+  told, head = scores.commit.__wrapped__, git('rev-parse', 'HEAD')
+  monkeypatch.setenv('GIT_DIR', str(tmp_path))  # as in a hook of another repository
+  assert told() == head[:12]
+  (tmp_path / 'one' / 'new').write_text('not of the code yet')
+  assert told() == head[:12]
+  (tmp_path / 'one' / 'package' / '__init__.py').write_text('2')
+  assert told() == head[:12] + '+'
+
+
+def test_without_git_the_commit_is_the_version(tmp_path, monkeypatch):
+  checkout(tmp_path / 'one', monkeypatch)
+  told = scores.commit.__wrapped__
+  monkeypatch.setenv('PATH', str(tmp_path))
+  assert told() == scores.jaxgan.__version__  # no git
+  monkeypatch.undo()
+  monkeypatch.setattr(scores.jaxgan, '__file__', str(tmp_path / 'site-packages' / 'jaxgan' / 'x'))
+  assert told() == scores.jaxgan.__version__  # no checkout
 
 
 def test_reference_moments_are_computed_once_for_each_way_of_measuring(tmp_path):
