@@ -2,8 +2,9 @@
 
 --workdir=runs/biggan                          against the data it was trained on
 --workdir=runs/biggan --checkpoint=all         every checkpoint that is kept
---samples=FOLDER --reference=FOLDER            pictures against pictures; also FILE.npz, or the name of an
-                                               embedded data set
+--samples=FOLDER --reference=FOLDER            pictures against pictures; also FILE.npz, or an embedded data
+                                               set or a part of it, such as pixel_faces:train[90%:]
+--workdir=runs/biggan --bootstrap=100          with 95 % intervals, from so many random halves of both sides
 """
 
 import json
@@ -20,7 +21,7 @@ from jaxgan import command
 from jaxgan.config import ConfigError, nearest
 
 if TYPE_CHECKING:  # --help shall not wait for jax
-  from jaxgan import scoring
+  from jaxgan.measures import Pictures
 
 
 def define_flags() -> None:
@@ -37,8 +38,10 @@ def define_flags() -> None:
   flags.DEFINE_list(
     'metrics',
     None,
-    'some of frechet_distance, kernel_distance, precision, recall, density, coverage, inception_score '
-    '[all but the last]',
+    'some of frechet_distance, kernel_distance, precision, recall, density, coverage [these], '
+    'inception_score, frechet_infinity, sliced_wasserstein, patch_swd, ms_ssim_diversity; with the '
+    'classes of both sides intra_class_frechet; with --held_out memorisation, copied; with both '
+    'classification_accuracy_score',
   )
   flags.DEFINE_string(
     'features',
@@ -46,6 +49,13 @@ def define_flags() -> None:
     'domain = a classifier trained on the reference, efficientnet (ImageNet), inception (of the FID); '
     'auto = domain where the reference has classes',
   )
+  flags.DEFINE_string(
+    'held_out',
+    None,
+    'real pictures that training did not see: with --workdir a part of its data, such as train[90%:] '
+    '[health.held_out of the run], else as --reference',
+  )
+  flags.DEFINE_integer('bootstrap', 0, 'random halves that give 95 % intervals; 0 = none', 0)
   flags.DEFINE_integer('n', 2048, 'samples, and real pictures at most', 2)
   flags.DEFINE_integer('k', 5, 'neighbour of precision, recall, density and coverage', 1)
   flags.DEFINE_integer('seed', 0, 'of the latents and of the choice of real pictures', 0)
@@ -59,16 +69,16 @@ class Samples(NamedTuple):
   Attributes:
     step: of the checkpoint; None for pictures that are there already.
     run: what `scores.of_run` says of it; {} for pictures.
-    draw: gives uint8 [N, H, W, C].
+    draw: gives the pictures, with the classes asked for.
   """
 
   step: int | None
   run: Mapping[str, Any]
-  draw: Callable[[], np.ndarray]
+  draw: 'Callable[[], Pictures]'
 
 
-def read(given: str) -> 'scoring.Pictures':
-  """The pictures of a folder, an npz file, or an embedded data set.
+def read(given: str) -> 'Pictures':
+  """The pictures of a folder, an npz file, an embedded data set, or a part of that (NAME:SPLIT).
 
   Raises:
     ConfigError, DataError: there are none, or they are of unlike sizes.
@@ -81,15 +91,17 @@ def read(given: str) -> 'scoring.Pictures':
     return _of_npz(path)
   if path.is_dir():
     return scoring.of_dataset(datasets.load('folder', data_dir=given), 'train')
-  if given in embedded.SETS:
-    return scoring.of_dataset(datasets.load('embedded', given), 'train')
+  name, _, split = given.partition(':')
+  if name in embedded.SETS:
+    split = split or 'train'
+    return scoring.of_dataset(datasets.load('embedded', name, split=split), split)
   raise ConfigError(
-    f'{given!r} is no folder and no .npz file; of embedded data sets {nearest(given, embedded.SETS)}'
+    f'{given!r} is no folder and no .npz file; of embedded data sets {nearest(name, embedded.SETS)}'
   )
 
 
-def _of_npz(path: Path) -> 'scoring.Pictures':
-  from jaxgan import scoring
+def _of_npz(path: Path) -> 'Pictures':
+  from jaxgan.measures import Pictures
 
   try:
     with np.load(path) as file:
@@ -99,31 +111,39 @@ def _of_npz(path: Path) -> 'scoring.Pictures':
           f'{path} holds {", ".join(file.files)}; expected the array image or arr_0'
         )
       images = file[name]
+      of_class = next((n for n in ('label', 'labels', 'y') if n in file.files), '')
+      labels = file[of_class] if of_class else np.zeros(len(images), np.int64)
+      names = file['class_names'].tolist() if 'class_names' in file.files else []
   except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
     raise ConfigError(f'{path} cannot be read as .npz: {error}') from error
-  if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3):
+  if (
+    images.ndim != 4
+    or images.dtype != np.uint8
+    or images.shape[-1] not in (1, 3)
+    or not len(images)
+  ):
     raise ConfigError(
       f'{path}: {name} is {images.dtype} {images.shape}; expected uint8 [N, H, W, 1 or 3]'
     )
-  return scoring.Pictures(path.name, name, images, np.zeros(len(images), np.int64))
+  if labels.shape != images.shape[:1] or labels.dtype.kind not in 'iu' or labels.min() < 0:
+    raise ConfigError(
+      f'{path}: {of_class} is {labels.dtype} {labels.shape}; expected {len(images)} class numbers'
+    )
+  if of_class and not names:
+    names = [str(i) for i in range(labels.max() + 1)]
+  return Pictures(path.name, name, images, labels.astype(np.int64), tuple(map(str, names)))
 
 
 def table(records: Sequence[Any]) -> str:
   """Scores as lines for the terminal, in columns."""
-  rows = [
-    (
-      record.stamp.title,
-      f'{record.value:.5g}' + ('' if record.error is None else f' ± {record.error:.2g}'),
-    )
-    for record in records
-  ]
+  rows = [(record.stamp.title, record.told) for record in records]
   width = max(len(name) for name, _ in rows)
   return '\n'.join(f'  {name:<{width}}  {value}' for name, value in rows)
 
 
 def main(argv: Sequence[str]) -> int:
   """Measures what the flags ask for; returns the exit code."""
-  from jaxgan import plots, scores, scoring
+  from jaxgan import measures, plots, scores, scoring
 
   given: Any = flags.FLAGS
   if len(argv) > 1:
@@ -135,20 +155,32 @@ def main(argv: Sequence[str]) -> int:
   if not math.isfinite(given.truncation):
     raise ConfigError(f'truncation={given.truncation}; expected a number, such as 0.5')
   chosen = scoring.DEFAULT if given.metrics is None else given.metrics
-  scoring.check_metrics(chosen)
+  measures.check(chosen)
+  if given.bootstrap == 1:
+    raise ConfigError('--bootstrap=1; one half has no spread, expected 2 or more, such as 100')
   if given.workdir is None:
-    images = scoring.drawn(read(given.samples).images, given.n, given.seed)
-    fakes, reference = [Samples(None, {}, lambda: images)], read(given.reference)
+    pictures = scoring.drawn(read(given.samples), given.n, given.seed)
+    fakes, reference = [Samples(None, {}, lambda: pictures)], read(given.reference)
+    held_out = read(given.held_out) if given.held_out else None
     output = Path(given.output or 'scores.jsonl')
   else:
-    fakes, reference = _of_workdir(given)
+    fakes, reference, held_out = _of_workdir(given)
     output = Path(given.output or Path(given.workdir) / 'scores.jsonl')
   judge = scoring.Judge(
-    reference, given.features, chosen, given.n, given.k, given.seed, given.cache_dir
+    reference,
+    given.features,
+    chosen,
+    given.n,
+    given.k,
+    given.seed,
+    given.cache_dir,
+    held_out,
+    given.bootstrap,
   )
   lines = []
   for step, made_by, draw in fakes:
-    records = judge(draw(), given.truncation, **made_by)
+    made = draw()
+    records = judge(made.images, given.truncation, made.labels, made.classes, **made_by)
     print(f'{"step " + format(step, ",") if step is not None else given.samples}:')
     print(table(records), flush=True)
     lines += [json.dumps({'step': step, **json.loads(scores.to_json(r))}) for r in records]
@@ -170,11 +202,12 @@ def main(argv: Sequence[str]) -> int:
   return 0
 
 
-def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
-  """(samples of every checkpoint asked for, reference) of a trained run."""
+def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]':
+  """(samples of every checkpoint asked for, reference, what training did not see) of a trained run."""
   from jaxgan import datasets, plots, sample, scores, scoring
   from jaxgan.checkpoint import Checkpoints
   from jaxgan.config import BATCHING
+  from jaxgan.measures import Pictures
 
   which: list[Any] = [given.checkpoint]
   if given.checkpoint == 'all':
@@ -182,16 +215,15 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
   trained = sample.load(given.workdir, which[-1], given.ema, given.run)
   if not {'sample', 'latent'} <= {*trained.game.predict}:
     raise ConfigError(f'this system can {", ".join(trained.game.predict)} and draws no samples')
-  data = dict(trained.config['data'])
-  if given.reference is not None:
-    reference = read(given.reference)
-  else:
-    dataset = datasets.load(**{k: v for k, v in data.items() if k not in BATCHING})
-    reference = scoring.of_dataset(dataset, data['split'])
+  data = {k: v for k, v in trained.config['data'].items() if k not in BATCHING}
+  part = lambda split: scoring.of_dataset(datasets.load(**{**data, 'split': split}), split)
+  reference = part(data['split']) if given.reference is None else read(given.reference)
+  unseen = given.held_out or trained.config.get('health', {}).get('held_out')
+  held_out = part(unseen) if unseen else None
   made_by = scores.of_run(trained.config, given.ema)
 
-  def sampler(step: Any) -> Callable[[], np.ndarray]:
-    def draw() -> np.ndarray:
+  def sampler(step: Any) -> Callable[[], Pictures]:
+    def draw() -> Pictures:
       at = trained
       if step != trained.step:
         at = sample.load(given.workdir, step, given.ema, given.run)
@@ -199,12 +231,13 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], scoring.Pictures]':
       rng = np.random.default_rng(given.seed)
       labels = rng.choice(reference.labels, given.n) if classes > 1 else np.zeros(given.n, int)
       images = sample.draw(at, labels % classes, given.seed, given.truncation)[0]
-      return plots.to_uint8(images)[..., : images.shape[-1]]
+      images = plots.to_uint8(images)[..., : images.shape[-1]]
+      return Pictures('samples', '', images, labels % classes, at.class_names)
 
     return draw
 
   steps = [trained.step] if given.checkpoint != 'all' else which
-  return [Samples(step, made_by, sampler(step)) for step in steps], reference
+  return [Samples(step, made_by, sampler(step)) for step in steps], reference, held_out
 
 
 def run() -> None:

@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
-from jaxgan import datasets, evaluate, plots, scores, scoring
+from jaxgan import datasets, evaluate, parallel, plots, scores, scoring
 from jaxgan.config import ConfigError
 from jaxgan.metrics.features import Extractor
 
@@ -22,14 +24,28 @@ def reference():
   return whole._replace(images=whole.images[:2000], labels=whole.labels[:2000])
 
 
-@pytest.fixture(scope='module')
-def judge(reference):
-  """By the pixels themselves, which no network has to learn."""
-  pixels = lambda params, x: {'features': x.reshape(len(x), -1) / 127.5 - 1}
-  network = Extractor('pixels', 64 * '0', 'none', {'features': 768}, 'features', pixels, None)
+def judge_by_pixels(reference, folder, **settings):
+  """A judge by the pixels themselves, which no network has to learn."""
+  pixels = lambda params, x: {'features': x[:, ::2, ::2].reshape(len(x), -1) / 127.5 - 1}
+  network = Extractor('pixels', 64 * '0', 'none', {'features': 192}, 'features', pixels, None)
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(scoring, 'extractor_of', lambda *arguments: network)
-    return scoring.Judge(reference, n=1000)
+    made = scoring.Judge(reference, cache_dir=str(folder), **settings)
+  return made
+
+
+@pytest.fixture(scope='module')
+def judge(reference, tmp_path_factory):
+  return judge_by_pixels(reference, tmp_path_factory.mktemp('cache'), n=1000)
+
+
+@pytest.fixture
+def looks(monkeypatch):
+  """Numbers of the pictures whose features are taken."""
+  counts, extract = [], scoring.extract
+  counted = lambda e, images, *a, **k: counts.append(len(images)) or extract(e, images, *a, **k)
+  monkeypatch.setattr(scoring, 'extract', counted)
+  return counts
 
 
 def test_other_real_pictures_score_better_than_damaged_ones(judge):
@@ -53,11 +69,12 @@ def test_the_stamp_says_what_was_measured(judge):
   assert (stamp.metric, stamp.count, stamp.reference, stamp.reference_count) == (
     'precision',
     200,
-    judge.name,
+    judge.reference.name,
     1000,
   )
-  assert judge.name.startswith(f'{FACES}@') and stamp.split == 'train'
+  assert judge.reference.name.startswith(f'{FACES}@') and stamp.split == 'train'
   assert stamp.settings == (('k', 5),) and stamp.config == 'abc' and len(stamp.sha256) == 64
+  assert stamp.commit == scores.commit() != '' and record.interval is None
   fewer = judge(evaluate.read(FACES).images[2000:2100], config='abc')[2]
   with pytest.raises(scores.ScoreError, match='count 200 and 100'):
     scores.difference(record, fewer)
@@ -66,8 +83,70 @@ def test_the_stamp_says_what_was_measured(judge):
 def test_pictures_of_another_size_are_refused(judge):
   with pytest.raises(ConfigError, match=r'samples of \(8, 8, 3\), reference of \(16, 16, 3\)'):
     judge(np.zeros((20, 8, 8, 3), np.uint8))
-  with pytest.raises(ConfigError, match='3 samples and 1000 real pictures; k=5 needs more'):
+  with pytest.raises(
+    ConfigError, match='precision: k=5 neighbours need more than k points, not 1000 and 3'
+  ):
     judge(np.zeros((3, 16, 16, 3), np.uint8))
+
+
+def test_moments_of_the_reference_are_shared_and_spare_its_features(reference, tmp_path, looks):
+  images = reference.images[:60]
+  settings = {'n': 1000, 'metrics': ('frechet_distance',)}
+  score = lambda **more: judge_by_pixels(reference, tmp_path, **{**settings, **more})(images)[0]
+  first = score()
+  assert looks == [60, 1000] or looks == [1000, 60]
+  looks.clear()
+  assert score() == first and looks == [60]
+  looks.clear()
+  one, sure = first.value, score(resamples=2)  # halves need the features themselves
+  assert sorted(looks) == [60, 1000] and sure.value == one and sure.resamples == 2
+  looks.clear()
+  assert score(n=900).value != one and sorted(looks) == [60, 900]  # another reference
+  looks.clear()
+  (kept,) = (p for p in (tmp_path / 'moments').iterdir() if np.load(p)['size'] == 1000)
+  kept.write_bytes(kept.read_bytes()[:999])
+  assert score().value == one and sorted(looks) == [60, 1000]
+  looks.clear()
+  assert score().value == one and looks == [60]
+
+
+def test_one_device_and_two_give_the_same_scores(reference, tmp_path, monkeypatch):
+  images = evaluate.read(FACES).images[2000:2301]
+  two = judge_by_pixels(reference, tmp_path / 'two', n=501)(images)
+  devices = jax.local_devices()
+  assert len(devices) == 2  # see conftest
+  monkeypatch.setattr(jax, 'local_devices', lambda: devices[:1])
+  assert parallel.local_batches().num_devices == 1
+  one = judge_by_pixels(reference, tmp_path / 'one', n=501)(images)
+  for a, b in zip(one, two):
+    assert a.stamp == b.stamp
+    assert a.value == pytest.approx(b.value, rel=1e-5, abs=1e-6), a.stamp.metric
+
+
+def test_metrics_of_pixels_need_no_network(reference, tmp_path, looks):
+  metrics = ('ms_ssim_diversity', 'patch_swd')
+  made = scoring.Judge(reference, 'inception', metrics, 200, cache_dir=str(tmp_path))
+  found = made(reference.images[:200])
+  assert [r.stamp.title for r in found] == ['ms_ssim_diversity(pixels)', 'patch_swd(pixels)']
+  assert dict(found[0].stamp.settings) == {'pairs': 1000, 'within_class': False} and not looks
+  assert dict(found[1].stamp.settings) == {'patches': 128}
+
+
+def test_samples_in_classes_and_pictures_that_training_did_not_see(reference, tmp_path):
+  rest = evaluate.read(f'{FACES}:train[2000:2600]')
+  np.testing.assert_array_equal(rest.images, evaluate.read(FACES).images[2000:2600])
+  metrics = ('memorisation', 'copied', 'intra_class_frechet')
+  made = judge_by_pixels(reference, tmp_path, n=500, metrics=metrics, held_out=rest)
+  learnt = reference.at(np.arange(0, 2000, 4))
+  c_t, copied, within = made(learnt.images, 0.0, learnt.labels, learnt.classes)
+  assert c_t.value < -10 and copied.value == 1  # though 500 of the 2,000 are the reference
+  told = dict(copied.stamp.settings)
+  assert told['train_count'] == 2000 and told['held_out_count'] == 500
+  assert copied.stamp.reference_count == 500 and copied.error == 0
+  swapped = made(learnt.images, 0.0, (learnt.labels + 1) % 9, learnt.classes)[2]
+  assert within.value < 0.6 * swapped.value
+  with pytest.raises(ConfigError, match='samples have none, the reference 9'):
+    made(learnt.images)
 
 
 @pytest.fixture(scope='module')
@@ -79,6 +158,9 @@ def folders(tmp_path_factory):
     plots.save(root / 'faces' / f'{i:03d}.png', image)
   np.savez(root / 'faces.npz', images)
   np.savez(root / 'floats.npz', image=images / 255.0)
+  np.savez(root / 'labels.npz', image=images, label=np.zeros(3, int))
+  np.savez(root / 'classes.npz', image=images, label=np.arange(40) % 3)
+  np.savez(root / 'named.npz', image=images, label=np.arange(40) % 3, class_names=['a', 'b', 'c'])
   (root / 'broken.npz').write_bytes(b'PK nothing')
   return root
 
@@ -86,7 +168,10 @@ def folders(tmp_path_factory):
 def test_folders_and_files_hold_the_same_pictures(folders):
   one, two = (evaluate.read(str(folders / name)) for name in ('faces', 'faces.npz'))
   assert sorted(x.tobytes() for x in one.images) == sorted(x.tobytes() for x in two.images)
-  assert one.classes < 2 and two.classes < 2
+  assert one.classes == two.classes == ()
+  numbers, names = (evaluate.read(str(folders / f'{n}.npz')) for n in ('classes', 'named'))
+  assert numbers.classes == ('0', '1', '2') and names.classes == ('a', 'b', 'c')
+  np.testing.assert_array_equal(names.labels, np.arange(40) % 3)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +179,7 @@ def test_folders_and_files_hold_the_same_pictures(folders):
   [
     ('nothing', 'is no folder and no .npz file; of embedded data sets'),
     ('floats.npz', r'image is float64 .*; expected uint8 \[N, H, W, 1 or 3\]'),
+    ('labels.npz', r'label is int64 \(3,\); expected 40 class numbers'),
     ('broken.npz', 'cannot be read as .npz'),
   ],
 )
@@ -121,16 +207,23 @@ def command(*words, **variables):
 def test_the_command_writes_records(folders, tmp_path):
   output = tmp_path / 'made' / 'scores.jsonl'
   words = [f'--samples={folders / "faces"}', f'--reference={FACES}', f'--output={output}']
-  done = command(*words, '--metrics=precision,recall', '--n=40', '--features=efficientnet')
+  words += ['--n=40', '--features=efficientnet']
+  done = command(*words, '--metrics=precision,recall', '--bootstrap=4')
   assert done.returncode == 0, done.stderr
-  assert 'precision(efficientnet' in done.stdout
+  assert re.search(r'precision\(efficientnet.*\)  \S+ \[\S+, \S+\]', done.stdout)
   lines = [json.loads(line) for line in output.read_text().splitlines()]
   assert [line['stamp']['metric'] for line in lines] == ['precision', 'recall']
   for line in lines:
     line.pop('step')
-    assert scores.from_json(json.dumps(line)).stamp.count == 40
+    record = scores.from_json(json.dumps(line))
+    assert record.stamp.count == 40 and record.resamples == 4 and len(record.interval) == 2
   for wrong, says in (
     (['--metrics=fid'], "no metric 'fid'"),
+    (
+      ['--metrics=copied'],
+      'copied needs real pictures that training did not see; give --held_out=',
+    ),
+    (['--bootstrap=1'], 'one half has no spread'),
     (['--features=inception'], 'JAXGAN_INCEPTION'),
     (['--workdir=x'], 'give --workdir=RUN, or --samples'),
   ):

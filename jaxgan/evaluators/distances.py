@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan import plots, progress, scores, scoring
+from jaxgan import measures, plots, progress, scores, scoring
 from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 
 BATCH = 256  # samples drawn at a time
@@ -22,15 +22,17 @@ def make(
   features: str = 'auto',
   samples: int = 2048,
   k: int = 5,
+  held_out: str = '',
 ) -> Evaluate:
   """Scores samples of averaged weights against the data of the run; the scores are named as the metrics.
 
   Args:
     run: its game must have predict 'sample'.
-    metrics: some of `scoring.METRICS`.
+    metrics: some of `measures.METRICS`.
     features: name of the network, see `scoring.extractor_of`.
     samples: generated, and real ones at most.
     k: neighbour of precision, recall, density and coverage.
+    held_out: part of the data that training does not see, as in data.split, for the metrics that need it.
 
   Raises:
     NotApplicable: the game draws no samples, or the data are no pictures.
@@ -38,14 +40,17 @@ def make(
   """
   if 'sample' not in run.game.predict or not run.dataset.pictures:
     raise NotApplicable('no samples, or no pictures to compare them with')
-  scoring.check_metrics(metrics)
+  measures.check(metrics)
   draw = drawer(run.game, BATCH)
   ready: list[tuple[scoring.Judge, np.ndarray]] = []
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
     if not ready:  # the classifier is trained, or the weights read, at the first look
       reference = scoring.of_dataset(run.dataset, run.config['data']['split'])
-      made = scoring.Judge(reference, features, metrics, samples, k, run.seed, run.cache_dir)
+      unseen = scoring.of_dataset(run.part(held_out), held_out) if held_out and run.part else None
+      made = scoring.Judge(
+        reference, features, metrics, samples, k, run.seed, run.cache_dir, unseen
+      )
       labels = np.random.default_rng(run.seed).choice(reference.labels, samples)
       ready.append((made, labels.astype(np.int32)))
       progress.say(f'  distances: features of {made.extractor.name}')
@@ -53,7 +58,12 @@ def make(
     images = draw(players, labels, run.seed)
     if not np.isfinite(images).all():
       return {}  # nothing can be said of them
-    records = judge(plots.to_uint8(images)[..., : images.shape[-1]], **scores.of_run(run.config))
+    records = judge(
+      plots.to_uint8(images)[..., : images.shape[-1]],
+      labels=labels,
+      classes=run.dataset.class_names if run.game.conditional else (),
+      **scores.of_run(run.config),
+    )
     with (run.workdir / 'scores.jsonl').open('a') as file:
       for record in records:
         file.write(json.dumps({'step': step, **json.loads(scores.to_json(record))}) + '\n')

@@ -20,7 +20,8 @@ def run(tmp_path, monkeypatch):
   dataset = datasets.load('embedded', 'pixel_faces', split='train[:600]')
   game = models.make('gan', image_shape=dataset.image_shape, num_classes=9, hidden=8, dim_z=4)
   config = {'data': {'split': 'train[:600]'}, 'ema': {'players': ()}}
-  return evaluators.Run(game, dataset, tmp_path, None, config=config)
+  part = lambda split: datasets.load('embedded', 'pixel_faces', split=split)
+  return evaluators.Run(game, dataset, tmp_path, None, config=config, part=part)
 
 
 def players_of(run):
@@ -41,6 +42,15 @@ def test_scores_and_records(run):
   assert {(r.stamp.count, r.stamp.reference_count) for r in records} == {(200, 200)}
   assert {(r.stamp.split, r.stamp.ema) for r in records} == {('train[:600]', False)}
   assert evaluate(8, players_of(run), False) == found  # the same latents
+
+
+def test_pictures_that_training_did_not_see(run):
+  options = {'samples': 50, 'metrics': ('copied', 'memorisation')}
+  evaluate = evaluators.make('distances', run, held_out='train[600:700]', **options)
+  found = evaluate(1, players_of(run), False)
+  assert found['copied'] == 0 and found['memorisation'] > 3  # far off the data
+  with pytest.raises(ConfigError, match='give --held_out='):
+    evaluators.make('distances', run, **options)(1, players_of(run), False)
 
 
 def test_samples_that_are_not_finite_have_no_score(run):
