@@ -159,8 +159,8 @@ class Side:
 
   def score(self, name: str, count: int, features: int) -> dict[str, Any]:
     """{'values', 'seconds', 'cpu', 'mib'}: of the first call, compilation and imports of libraries apart."""
-    if name != 'kernel':  # whose subsets are of 1,000
-      getattr(self.side, name)(drawn(50, 8, 2), drawn(50, 8, 1))  # imports
+    few = 1000 if name == 'kernel' else 50  # the size of its subsets
+    getattr(self.side, name)(drawn(few, 8, 2), drawn(few, 8, 1))  # imports
     fake, real = (drawn(count, features, seed) for seed in (2, 1))
     process.forget_peak()
     before, start, used = process.resident(), time.perf_counter(), time.process_time()

@@ -33,16 +33,16 @@ def inception_score(
   """
   from scipy.special import log_softmax
 
-  logits = np.asarray(logits, np.float64)
+  logits = np.asarray(logits)
   if logits.ndim != 2 or not 1 <= splits <= len(logits):
     raise ValueError(
       f'logits [N, K] with N >= splits >= 1 expected, not {logits.shape}, splits={splits}'
     )
-  if shuffle:
-    logits = logits[np.random.RandomState(seed).permutation(len(logits))]
   n, scores = len(logits), []
+  order = np.random.RandomState(seed).permutation(n) if shuffle else np.arange(n)
   for i in range(splits):
-    log_p = log_softmax(logits[i * n // splits : (i + 1) * n // splits], axis=1)
+    part = logits[order[i * n // splits : (i + 1) * n // splits]]
+    log_p = log_softmax(part.astype(np.float64), axis=1)
     p = np.exp(log_p)
     with np.errstate(divide='ignore', invalid='ignore'):
       terms = np.where(p > 0, p * (log_p - np.log(p.mean(0))), 0)

@@ -8,6 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.metrics.neighbours import balanced
+
+BLOCK = 256  # rows whose kernels are held
+
 
 class Estimate(NamedTuple):
   """A score and how sure it is.
@@ -34,20 +38,44 @@ def of_subsets(estimates: Any) -> Estimate:
 
 
 @partial(jax.jit, static_argnames=('kernel', 'degree'))
-def _mmd(x: Any, y: Any, scale: Any, coef0: Any, kernel: str, degree: int) -> jax.Array:
-  """Unbiased MMD^2 of x [n, D], y [m, D]: products in float32, kernels and sums in float64."""
+def _sums(
+  x: Any, y: Any, s: Any, t: Any, scale: Any, coef0: Any, kernel: str, degree: int
+) -> jax.Array:
+  """sum_ij s_i k(x_i, y_j) t_j for every row of s [S, N] and t [S, M]: float64 [S].
 
-  def gram(a: jax.Array, b: jax.Array) -> jax.Array:
-    products = jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
+  Products are in float32, kernels and sums in float64, and a block of rows is held at a time.
+  """
+  n, block = len(x), balanced(len(x), BLOCK)
+  rows = jnp.pad(x, ((0, -n % block), (0, 0))).reshape(-1, block, x.shape[1])
+  weights = jnp.pad(s, ((0, 0), (0, -n % block))).reshape(len(s), -1, block).swapaxes(0, 1)
+
+  def part(some: Any) -> jax.Array:
+    a, w = some
+    products = jnp.matmul(a, y.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
     if kernel == 'polynomial':
-      return (products * scale + coef0) ** degree
-    squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (a, b)]
-    return jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
+      k = (products * scale + coef0) ** degree
+    else:
+      squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (a, y)]
+      k = jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
+    return jnp.sum(jnp.matmul(w, k, precision=jax.lax.Precision.HIGHEST) * t, 1)
 
-  within = [
-    (k.sum() - jnp.trace(k)) / (n * (n - 1)) for n, k in ((len(v), gram(v, v)) for v in (x, y))
-  ]
-  return within[0] + within[1] - 2 * gram(x, y).mean()
+  return jax.lax.map(part, (rows, weights)).sum(0)
+
+
+def _mmd(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
+  """Unbiased MMD^2 [S] of the rows that s [S, N] and t [S, M] mark with 1, as many in each row of one."""
+
+  def within(v: np.ndarray, w: np.ndarray) -> np.ndarray:
+    squares = np.einsum('nd,nd->n', v, v, dtype=np.float64)
+    n = w.sum(1)
+    if kernel['kernel'] == 'polynomial':
+      own = (squares * kernel['scale'] + kernel['coef0']) ** kernel['degree']
+    else:
+      own = np.ones(len(v))
+    return (np.asarray(_sums(v, v, w, w, **kernel)) - w @ own) / (n * (n - 1))
+
+  between = np.asarray(_sums(x, y, s, t, **kernel)) / (s.sum(1) * t.sum(1))
+  return within(x, s) + within(y, t) - 2 * between
 
 
 def kernel_distance(
@@ -101,13 +129,17 @@ def kernel_distance(
     x, y, scale = x - centre, y - centre, 1 / (2 * sigma**2)
   else:
     scale = 1 / x.shape[1] if gamma is None else gamma
-  rng = np.random.RandomState(seed)
+  options: dict[str, Any] = {'scale': scale, 'coef0': coef0, 'kernel': kernel, 'degree': degree}
+  pairs = _subsets(np.random.RandomState(seed), len(x), len(y), subsets, subset_size)
   with jax.enable_x64(True):
-    found = [
-      float(_mmd(x[i], y[j], scale, coef0, kernel, degree))
-      for i, j in _subsets(rng, len(x), len(y), subsets, subset_size)
-    ]
-  return of_subsets(found)
+    if len(x) * len(y) > sum(len(i) * len(j) for i, j in pairs):
+      ones = lambda rows: np.ones((1, len(rows)))
+      return of_subsets([_mmd(x[i], y[j], ones(i), ones(j), **options)[0] for i, j in pairs])
+    marks = np.zeros((len(pairs), len(x))), np.zeros((len(pairs), len(y)))
+    for row, pair in enumerate(pairs):  # every kernel once, however many subsets it is in
+      for mark, rows in zip(marks, pair):
+        mark[row, rows] = 1
+    return of_subsets(_mmd(x, y, *marks, **options))
 
 
 def _subsets(

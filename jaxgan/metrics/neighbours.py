@@ -16,10 +16,15 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
   return jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0)
 
 
+def balanced(n: int, block: int) -> int:
+  """The size of as many blocks as n rows need, as alike as can be: hardly any padding, often none."""
+  return -(-n // -(-n // block))
+
+
 def blocked(function: Callable[[jax.Array], Any], rows: jax.Array, block: int) -> Any:
   """`function` on blocks of rows, one after the other, results joined again; padding is cut off."""
   n = rows.shape[0]
-  block = min(block, n)
+  block = balanced(n, block)
   padded = jnp.pad(rows, ((0, -n % block), (0, 0)))
   out = jax.lax.map(function, padded.reshape(-1, block, rows.shape[1]))
   return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:n], out)
@@ -31,7 +36,7 @@ def radii(features: Any, k: int = 5, block: int = 1024) -> jax.Array:
   Args:
     features: float32 [N, D], N > k.
     k: which neighbour, from 1; the point itself is not counted.
-    block: rows handled at a time; memory is block x N.
+    block: rows handled at a time, at most; memory is block x N.
 
   Returns:
     float32 [N], in the unit of the features.
@@ -67,7 +72,7 @@ def nearest(
     queries: [N, D].
     points: [M, D], M >= k.
     k: how many.
-    block: queries handled at a time; memory is block x M.
+    block: queries handled at a time, at most; memory is block x M.
 
   Returns:
     (distances float32 [N, k], in the unit of the features and ascending; indices int32 [N, k]). The

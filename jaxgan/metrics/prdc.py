@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.metrics.neighbours import squared_distances, squared_radii
+from jaxgan.metrics.neighbours import balanced, squared_distances, squared_radii
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
@@ -30,20 +30,21 @@ def _prdc(
     distances = jnp.where(there[:, None], squared_distances(rows, real), jnp.inf)
     inside = within(distances, real_radii)
     recalled |= within(distances, their_radii[:, None]).any(0)
-    return (jnp.minimum(nearest, distances.min(0)), recalled), (inside.any(1), inside.sum(1))
+    return (jnp.minimum(nearest, distances.min(0)), recalled), inside.sum(1)
 
   m = len(fake)
-  block = min(block, m)
+  block = balanced(m, block)
   blocks = lambda x: jnp.pad(x, [(0, -m % block)] + [(0, 0)] * (x.ndim - 1)).reshape(
     -1, block, *x.shape[1:]
   )
   start = (jnp.full(len(real), jnp.inf), jnp.zeros(len(real), bool))
   every = (blocks(fake), blocks(fake_radii), blocks(jnp.ones(m, bool)))
-  (nearest, recalled), (precise, balls) = jax.lax.scan(step, start, every)
+  (nearest, recalled), balls = jax.lax.scan(step, start, every)
+  balls = balls.reshape(-1)[:m]
   return {
-    'precision': precise.reshape(-1)[:m].mean(dtype=jnp.float32),
+    'precision': (balls > 0).mean(dtype=jnp.float32),
     'recall': recalled.mean(dtype=jnp.float32),
-    'density': balls.reshape(-1)[:m].mean(dtype=jnp.float32) / k,
+    'density': balls.mean(dtype=jnp.float32) / k,
     'coverage': within(nearest, real_radii).mean(dtype=jnp.float32),
   }
 
@@ -72,7 +73,7 @@ def prdc(real: Any, fake: Any, k: int = 5, block: int = 1024) -> dict[str, jax.A
     real: float [N, D] features of real pictures, N > k.
     fake: float [M, D] features of generated pictures, M > k.
     k: neighbour that sets the radius.
-    block: rows handled at a time; memory is block x max(N, M).
+    block: rows handled at a time, at most; memory is block x max(N, M).
 
   Returns:
     'precision', 'recall', 'coverage' in [0, 1] and 'density' (which may pass 1), float32 scalars.
