@@ -1,6 +1,6 @@
 """Kernel distance: squared maximum mean discrepancy of features, without bias at any number of samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgan.metrics.neighbours import balanced
 
-BLOCK = 256  # rows whose kernels are held
+BLOCK = 512  # rows of either set whose kernels are held
 
 
 class Estimate(NamedTuple):
@@ -38,28 +38,37 @@ def of_subsets(estimates: Any) -> Estimate:
 
 
 @partial(jax.jit, static_argnames=('kernel', 'degree'))
-def _sums(
+def _part(
   x: Any, y: Any, s: Any, t: Any, scale: Any, coef0: Any, kernel: str, degree: int
 ) -> jax.Array:
-  """sum_ij s_i k(x_i, y_j) t_j for every row of s [S, N] and t [S, M]: float64 [S].
+  """sum_ij s_i k(x_i, y_j) t_j for every row of s [S, n] and t [S, m]: products in float32, else float64."""
+  products = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
+  if kernel == 'polynomial':
+    k = (products * scale + coef0) ** degree
+  else:
+    squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (x, y)]
+    k = jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
+  return jnp.sum(jnp.matmul(s, k, precision=jax.lax.Precision.HIGHEST) * t, 1)
 
-  Products are in float32, kernels and sums in float64, and a block of rows is held at a time.
-  """
-  n, block = len(x), balanced(len(x), BLOCK)
-  rows = jnp.pad(x, ((0, -n % block), (0, 0))).reshape(-1, block, x.shape[1])
-  weights = jnp.pad(s, ((0, 0), (0, -n % block))).reshape(len(s), -1, block).swapaxes(0, 1)
 
-  def part(some: Any) -> jax.Array:
-    a, w = some
-    products = jnp.matmul(a, y.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
-    if kernel == 'polynomial':
-      k = (products * scale + coef0) ** degree
-    else:
-      squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (a, y)]
-      k = jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
-    return jnp.sum(jnp.matmul(w, k, precision=jax.lax.Precision.HIGHEST) * t, 1)
+def _blocks(x: np.ndarray, s: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Rows of x and columns of s in blocks of one size, the last filled up with what counts nothing."""
+  size = balanced(len(x), BLOCK)
+  for start in range(0, len(x), size):
+    rows, columns = x[start : start + size], s[:, start : start + size]
+    short = size - len(rows)
+    yield np.pad(rows, ((0, short), (0, 0))), np.pad(columns, ((0, 0), (0, short)))
 
-  return jax.lax.map(part, (rows, weights)).sum(0)
+
+def _sums(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
+  """`_part` of the whole, a pair of blocks at a time; of a set with itself every pair once."""
+  found = []
+  for i, (a, w) in enumerate(_blocks(x, s)):
+    for j, (b, v) in enumerate(_blocks(y, t)):
+      if x is not y or j >= i:
+        part = np.asarray(_part(a, b, w, v, **kernel))  # waited for: each holds its blocks
+        found.append((1 + (x is y and j > i)) * part)
+  return np.sum(found, 0)
 
 
 def _mmd(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
@@ -72,9 +81,9 @@ def _mmd(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: A
       own = (squares * kernel['scale'] + kernel['coef0']) ** kernel['degree']
     else:
       own = np.ones(len(v))
-    return (np.asarray(_sums(v, v, w, w, **kernel)) - w @ own) / (n * (n - 1))
+    return (_sums(v, v, w, w, **kernel) - w @ own) / (n * (n - 1))
 
-  between = np.asarray(_sums(x, y, s, t, **kernel)) / (s.sum(1) * t.sum(1))
+  between = _sums(x, y, s, t, **kernel) / (s.sum(1) * t.sum(1))
   return within(x, s) + within(y, t) - 2 * between
 
 

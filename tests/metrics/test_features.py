@@ -160,7 +160,9 @@ def test_a_batch_is_shared_out_among_devices_and_nothing_else_changes():
   seen = []
 
   def apply(params, x):
-    jax.debug.inspect_array_sharding(x, callback=lambda s: seen.append(len(s.device_set)))
+    jax.debug.inspect_array_sharding(
+      x, callback=lambda s: seen.append((len(s.device_set), s.is_fully_replicated))
+    )
     return {'sum': jnp.tanh(x.reshape(len(x), -1) / 255.0 @ params)}
 
   extractor = Extractor('sums', '', '', {'sum': 5}, 'sum', apply, weights)
@@ -169,7 +171,7 @@ def test_a_batch_is_shared_out_among_devices_and_nothing_else_changes():
   assert sharding.num_devices == 2  # see conftest
   one, two = (extract(extractor, images, (), 2, where) for where in (None, sharding))
   np.testing.assert_allclose(one['sum'], two['sum'], rtol=1e-5)
-  assert set(seen) == {1, 2}
+  assert set(seen) == {(1, True), (2, False)}
 
 
 def test_the_classifier_of_a_data_set_is_an_extractor(tmp_path):

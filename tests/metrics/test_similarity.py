@@ -46,11 +46,11 @@ def test_kernel_distance_by_its_sums():
 
 @pytest.mark.parametrize('kernel', ['polynomial', 'rbf'])
 def test_subsets_that_share_their_kernels_are_as_each_by_itself(kernel):
-  x, y = RNG.normal(size=(301, 4)), RNG.normal(1, 1, (260, 4))  # two blocks, and a row to fill
-  found = kernel_distance(x, y, kernel, sigma=3.0, subsets=20, subset_size=150, seed=3)
+  x, y = RNG.normal(size=(601, 4)), RNG.normal(1, 1, (520, 4))  # two blocks, and a row to fill
+  found = kernel_distance(x, y, kernel, sigma=3.0, subsets=20, subset_size=300, seed=3)
   rng, each = np.random.RandomState(3), []
   for _ in range(20):
-    i, j = (rng.choice(n, 150, replace=False) for n in (301, 260))
+    i, j = (rng.choice(n, 300, replace=False) for n in (601, 520))
     each.append(kernel_distance(x[i], y[j], kernel, sigma=3.0, subset_size=None).mean)
   assert found.mean == pytest.approx(np.mean(each), rel=1e-5)
   assert found.std == pytest.approx(np.std(each), rel=1e-4)
