@@ -44,16 +44,16 @@ class Seen:
   Args:
     pictures: which ones.
     look: uint8 [N, H, W, C] -> 'features' [N, D] and, where the network has them, 'logits' [N, K].
-    keep: `compute() -> Moments` to the moments, from a cache where it has them.
+    keep: `compute() -> Moments` to the moments, from a cache where it has them; None = no cache.
   """
 
   def __init__(
     self,
     pictures: Pictures,
     look: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-    keep: Callable[[Callable[[], Moments]], Moments] = lambda compute: compute(),
+    keep: Callable[[Callable[[], Moments]], Moments] | None = None,
   ):
-    self.pictures, self._look, self._keep = pictures, look, keep
+    self.pictures, self._look, self.keep = pictures, look, keep
 
   @cached_property
   def _found(self) -> Mapping[str, np.ndarray]:
@@ -78,7 +78,8 @@ class Seen:
   @cached_property
   def moments(self) -> Moments:
     """Of the features, which are not asked for where the moments are known."""
-    return self._keep(lambda: metrics.moments(self.features))
+    compute = lambda: metrics.moments(self.features)
+    return self.keep(compute) if self.keep else compute()
 
   def half(self, rng: np.random.Generator, by_class: bool) -> 'Seen':
     """A random half of them, without repetition; of every class a half, if wanted."""
@@ -138,8 +139,11 @@ class Measured(NamedTuple):
 
 
 def _frechet(s: Sides) -> Values:
-  one, two = s.real.moments, s.fake.moments
-  return {'frechet_distance': (metrics.frechet_distance(*one[:2], *two[:2]), None)}
+  if s.real.keep is None:  # a half
+    value = metrics.frechet_of_features(s.real.features, s.fake.features)
+  else:
+    value = metrics.frechet_distance(*s.real.moments[:2], *s.fake.moments[:2])
+  return {'frechet_distance': (value, None)}
 
 
 def _infinity(s: Sides) -> Values:

@@ -3,6 +3,7 @@
 from jaxgan.metrics.frechet import (
   frechet_distance,
   frechet_infinity,
+  frechet_of_features,
   intra_class_frechet,
   moments,
 )
@@ -17,6 +18,7 @@ from jaxgan.metrics.ssim import ms_ssim, ms_ssim_diversity, psnr, ssim
 __all__ = [
   'frechet_distance',
   'frechet_infinity',
+  'frechet_of_features',
   'inception_score',
   'intra_class_frechet',
   'kernel_distance',

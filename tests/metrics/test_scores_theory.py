@@ -39,6 +39,17 @@ def test_moments_are_those_of_numpy_however_many_blocks():
   assert found.size == 9001
 
 
+@pytest.mark.parametrize('n, m, d', [(9, 12, 30), (30, 12, 30), (60, 50, 4)])
+def test_few_features_are_compared_without_their_covariances(n, m, d):
+  x, y = RNG.normal(size=(n, d)) * np.arange(1, d + 1), 5 + RNG.normal(size=(m, d))
+  whole = metrics.frechet_distance(*metrics.moments(x)[:2], *metrics.moments(y)[:2])
+  assert metrics.frechet_of_features(x, y) == pytest.approx(whole, rel=1e-6)
+  assert metrics.frechet_of_features(x, x) == pytest.approx(0, abs=1e-6 * np.var(x) * d)
+  for wrong in (y[:, :3], y * np.nan):
+    with pytest.raises(ValueError, match=r'features'):
+      metrics.frechet_of_features(x, wrong)
+
+
 def test_the_distance_at_infinity_has_no_bias():
   d, rng = 40, np.random.default_rng(1)
   few = rng.normal(size=(1000, d))
