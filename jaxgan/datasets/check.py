@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     return 2
   bad = dict(found.alone)
   for group in found.groups:
-    bad |= folder.unreadable(group)
+    bad |= pictures.unreadable(group)
   print(f'{found.what} in {root}; {len(bad)} pictures that do not pair or open')
   for name, reason in bad.items():
     print(f'  {name}: {reason}')

@@ -4,17 +4,14 @@
 """
 
 import argparse
-import collections
 import contextlib
 import csv
 import functools
 import hashlib
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -238,29 +235,9 @@ def _reader(
 
 def check(files: Files) -> list[tuple[str, str]]:
   """Decodes every picture; returns (name, reason) of those that cannot be read, by name."""
-  return unreadable(
+  return pictures.unreadable(
     [(n, functools.partial(pictures.decode, p)) for n, p in zip(files.names, files.paths)]
   )
-
-
-def unreadable(entries: Sequence[tuple[str, Callable[[], Any]]]) -> list[tuple[str, str]]:
-  """(name, reason) of the entries (name, function that opens it) that cannot be opened, by name."""
-  from tqdm import tqdm
-
-  bad: list[tuple[str, str]] = []
-  lock = threading.Lock()
-
-  def one(entry: tuple[str, Callable[[], Any]]) -> None:
-    try:
-      entry[1]()
-    except DataError as e:
-      with lock:
-        bad.append((entry[0], str(e)))
-
-  with ThreadPoolExecutor() as pool:
-    jobs = pool.map(one, entries)
-    collections.deque(tqdm(jobs, 'checking', len(entries), leave=False, delay=2), 0)
-  return sorted(bad)
 
 
 def refuse(bad: list[tuple[str, str]], size: int, root: Path, cache_dir: str, key: str) -> None:

@@ -1,7 +1,12 @@
 """From the bytes of a picture file to uint8 pixels of the size and channels asked for."""
 
+import collections
 import io
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -105,3 +110,23 @@ def pixels(picture: Image.Image, channels: int = 0) -> np.ndarray:
     picture = picture.convert('L' if channels == 1 else 'RGB')
   array = np.asarray(picture, np.uint8)
   return array[..., None] if array.ndim == 2 else array
+
+
+def unreadable(entries: Sequence[tuple[str, Callable[[], Any]]]) -> list[tuple[str, str]]:
+  """(name, reason) of the entries (name, function that opens it) that cannot be opened, by name."""
+  from tqdm import tqdm
+
+  bad: list[tuple[str, str]] = []
+  lock = threading.Lock()
+
+  def one(entry: tuple[str, Callable[[], Any]]) -> None:
+    try:
+      entry[1]()
+    except DataError as e:
+      with lock:
+        bad.append((entry[0], str(e)))
+
+  with ThreadPoolExecutor() as pool:
+    jobs = pool.map(one, entries)
+    collections.deque(tqdm(jobs, 'checking', len(entries), leave=False, delay=2), 0)
+  return sorted(bad)
