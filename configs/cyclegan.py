@@ -10,7 +10,7 @@ Networks", arXiv 1703.10593.
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 CPU cores; run in its smoke form only | none measured |
+| emoji | 2 cores of an x86-64 server, 27 min 31 s for 3,000 steps, much other work beside it | Fluent to Noto: kernel distance 83.8 % below that of the inputs, 81 % taken for Noto, class accuracy 45.7 % (inputs 46 %, true targets 60 %); Noto to Fluent: 98.8 % below, 85 %, 39.6 % (inputs 58 %, true targets 46 %) |
 | cut | 2 CPU cores; run in its smoke form only | none measured |
 | horse2zebra | one GPU; not run here | none measured |
 
@@ -19,7 +19,9 @@ trainA and trainB. No emoji is in both domains. horse2zebra is the authors' reci
 to 256, 200 epochs of 1,334 pictures, the second half with a falling rate. Scores: kernel distance of translated
 held-out emoji to the target style, in features of a classifier of style and category that was trained on the training
 pictures; `kernel_below_copy`, by which share that is below the distance of the inputs; `class_accuracy`, how often the
-same classifier finds the category of a translation; and L1 to the emoji in the other style.
+same classifier finds the category of a translation (8 of them; 164 held-out emoji); and L1 to the emoji in the other
+style. The margin around a drawing counts as style, too: with pictures resized to 70 and cropped, and patches of 34
+pixels, the same 3,000 steps came to 41 and 84 % below the inputs.
 """
 
 from ml_collections import ConfigDict
