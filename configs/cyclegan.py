@@ -10,7 +10,7 @@ Networks", arXiv 1703.10593.
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 cores of an x86-64 server, 27 min 31 s for 3,000 steps, much other work beside it | Fluent to Noto: kernel distance 83.8 % below that of the inputs, 81 % taken for Noto, class accuracy 45.7 % (inputs 46 %, true targets 60 %); Noto to Fluent: 98.8 % below, 85 %, 39.6 % (inputs 58 %, true targets 46 %) |
+| emoji | 2 cores of an x86-64 server, 27 min 31 s for 3,000 steps, much other work beside it | Fluent to Noto: kernel distance 83.8 % below that of the inputs, 81 % taken for Noto, class accuracy 45.7 % (inputs 46 %, true targets 60 %); Noto to Fluent: 98.8 % below, 85 %, 39.6 % (inputs 60 %, true targets 46 %) |
 | cut | 2 CPU cores; run in its smoke form only | none measured |
 | horse2zebra | one GPU; not run here | none measured |
 
