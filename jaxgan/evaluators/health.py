@@ -4,7 +4,6 @@ A look samples 256 pictures, asks the discriminator about them and about as many
 the parameters. It never takes more than a share of the run's time: a look that would is left out.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan import datasets, health, plots, progress
+from jaxgan import datasets, health, progress
 from jaxgan.datasets import points
 from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.evaluators.spectra import kernels, largest_singular_value
@@ -142,7 +141,7 @@ def make(
       progress.say(f'  health at step {step:,}: {said}')
       told[0] = said.state
     run.writer.write_texts(step, {'health': str(said)})
-    plots.atomically(file, lambda f: f.write((json.dumps(history, indent=1) + '\n').encode()))
+    health.write(file, history)
     taken.append(time.monotonic() - now)
     curves = {k: v for k, v in row.items() if k not in ('finite', 'progress', 'modes_known')}
     run.writer.write_scalars(step, {f'health/{name}': value for name, value in curves.items()})
