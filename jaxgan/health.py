@@ -298,6 +298,14 @@ def of(row: Mapping[str, Any]) -> Verdict:
   return Verdict(row['state'], row['evidence'], row['advice'])
 
 
+def close(file: Path, step: int, evidence: str) -> Verdict:
+  """Adds to a health.json that the run diverged in a step; returns the verdict."""
+  said = diverged(evidence)
+  before = [row for row in read(file) if row['step'] < step]
+  write(file, [*before, {'step': step, 'finite': 0.0, **said._asdict()}])
+  return said
+
+
 def tally(files: Iterable[Path]) -> str:
   """How runs were judged last, 'healthy 2, generator collapsed 1'; '' where no health.json has a look."""
   last = Counter(looks[-1]['state'] for looks in map(read, files) if looks)

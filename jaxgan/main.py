@@ -59,7 +59,8 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
   points = ' --format=npz' * (workdir / 'modes.gif').exists()
   scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
-  if looks := health.read(workdir / 'health.json'):
+  looks = health.read(workdir / 'health.json')
+  if looks and looks[-1]['step'] == summary['step']:  # not of a run that has gone on unseen
     scores.append(('health', str(health.of(looks[-1]))))
   more = ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}')
   if 'translations' in config.evaluators:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan import models, parallel, problem, runs, sample, sweeps, train, writers
+from jaxgan import health, models, parallel, problem, runs, sample, sweeps, train, writers
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import ConfigError
 from jaxgan.datasets.dataset import from_arrays
@@ -230,7 +230,9 @@ def test_a_run_that_diverges_is_named_and_leaves_the_others_alone(tmp_path, caps
   assert (
     f'step {step}: ' in told and 'is not finite in run 1 (generator.learning_rate=1e+38)' in told
   )
-  assert f'1 of 1 diverged (step {step})' in told
+  assert f'1 of 1 diverged (step {step})' in told and 'the others go on; try lower' in told
+  (look,) = health.read(tmp_path / 'many' / 'runs' / '1' / 'health.json')
+  assert look['step'] == step and look['state'] == 'diverged'
   session = runs.make_session(config, tmp_path / 'many', data())  # and it is known after a restart
   many, _ = session.restore()
   session.checkpoints.close()
