@@ -47,7 +47,7 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
     'samples': 'the same latents, or inputs, over time',
     'sweep.png': 'scores against the swept numbers',
     'sweep.json': 'scores of every run',
-    'runs': 'pictures of every run',
+    'runs': 'pictures and health of every run',
     'curves.png': 'losses and scores',
     'health.json': 'what every look at its health saw',
     'metrics.jsonl': 'one JSON line a logged step',
@@ -62,6 +62,8 @@ def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> lis
   looks = health.read(workdir / 'health.json')
   if looks and looks[-1]['step'] == summary['step']:  # not of a run that has gone on unseen
     scores.append(('health', str(health.of(looks[-1]))))
+  if judged := health.tally((workdir / 'runs').glob('*/health.json')):
+    scores.append(('health of the runs', judged))
   more = ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}')
   if 'translations' in config.evaluators:
     folders = '--input=FOLDER --output=FOLDER'

@@ -144,7 +144,7 @@ class Runs(Session):
     seeds = self.config.seed + np.arange(self.sweep.size) % self.sweep.seeds
     self.seeds = [int(seed) for seed in seeds]
     self.key = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    self.report = sweep_report.Report(self.sweep)
+    self.report = sweep_report.Report(self.sweep, self.workdir / 'runs')
     return problem
 
   def sampler(self) -> datasets.Sampler:

@@ -4,23 +4,25 @@ import itertools
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgan import plots, sweeps
+from jaxgan import health, plots, sweeps
+from jaxgan.config import ConfigError
 from jaxgan.sweeps import Sweep
 
 
 class Report:
-  """The scores of the runs of a sweep, and which runs have diverged.
+  """The scores of the runs of a sweep, how healthy they are, and which runs have diverged.
 
   Args:
     sweep: the runs.
+    folder: run r leaves the looks at its health in its subfolder r.
   """
 
-  def __init__(self, sweep: Sweep):
-    self.sweep, self.step = sweep, 0
+  def __init__(self, sweep: Sweep, folder: Path):
+    self.sweep, self.folder, self.step = sweep, folder, 0
     self.scores: dict[int, dict[str, float]] = {run: {} for run in range(sweep.size)}
     self.diverged: dict[
       int, int
@@ -56,29 +58,35 @@ class Report:
     runs = [run for run in self.alive() if run // self.sweep.seeds == point]
     return [self.scores[run][name] for run in runs if name in self.scores[run]]
 
+  def health(self, runs: Iterable[int]) -> str:
+    """How those runs were judged last, in words; '' where none was."""
+    return health.tally(self.folder / str(run) / 'health.json' for run in runs)
+
   def lost(self, point: int) -> list[int]:
     """The steps in which runs of a point diverged."""
     return sorted(s for run, s in self.diverged.items() if run // self.sweep.seeds == point)
 
   def table(self) -> list[str]:
     """Aligned lines: a row a point, its swept numbers, then mean ± standard deviation of each score."""
-    seeds, names = self.sweep.seeds, self.names()
-    rows = [[*sweeps.labels(self.sweep.values), *names]]
+    seeds, names, alive = self.sweep.seeds, self.names(), self.alive()
+    rows = [[*sweeps.labels(self.sweep.values), *names, 'health']]
     for i, point in enumerate(self.sweep.points):
       lost = self.lost(i)
       steps = ', '.join(map(str, lost))
       note = f'{len(lost)} of {seeds} diverged (step {steps})' if lost else ''
-      rows.append(
-        [*(f'{v:g}' for v in point.values()), *(told(self.of(i, n)) for n in names), note]
-      )
-    rows[0] += [''] * (len(rows[1]) - len(rows[0]))
+      judged = self.health(run for run in alive if run // seeds == i)
+      found = [told(self.of(i, n)) for n in names]
+      rows.append([*(f'{v:g}' for v in point.values()), *found, judged, note])
+    rows[0].append('')
+    if not any(row[-2] for row in rows[1:]):
+      rows = [[*row[:-2], row[-1]] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['  '.join(f'{cell:<{w}}' for cell, w in zip(row, widths)).rstrip() for row in rows]
     over = f'mean ± standard deviation over {seeds} seeds' if seeds > 1 else 'one seed each'
     return ['', f'{self.sweep.size} runs, {over}', *(f'  {line}' for line in lines)]
 
   def to_json(self) -> dict[str, Any]:
-    """All that is known: the step of the last scores, and a dict a run."""
+    """What a checkpoint keeps: the step of the last scores, and a dict a run."""
     points, seeds = self.sweep.points, self.sweep.seeds
     runs = [
       {
@@ -92,7 +100,18 @@ class Report:
     return {'step': self.step, 'runs': runs}
 
   def recall(self, known: Mapping[str, Any]) -> None:
-    """Takes over what `to_json` gave."""
+    """Takes over what `to_json` gave.
+
+    Raises:
+      ConfigError: it is of other runs.
+    """
+    for run, (row, now) in enumerate(zip(known['runs'], self.to_json()['runs'])):
+      if (row['point'], row['seed']) != (now['point'], now['seed']):
+        was = sweeps.told(row['point']) or 'nothing swept'
+        raise ConfigError(
+          f'run {run} was trained with {was}, seed {row["seed"]}, and is now {self.name(run)}; '
+          'give the same runs.sweep and runs.seeds, or another --workdir'
+        )
     self.step = known['step']
     for run, row in enumerate(known['runs']):
       self.scores[run] = {k: math.nan if v is None else v for k, v in row['scores'].items()}
@@ -101,7 +120,11 @@ class Report:
 
   def write(self, folder: Path) -> None:
     """Writes sweep.json."""
-    text = json.dumps(self.to_json(), indent=2) + '\n'
+    known = self.to_json()
+    for run, row in enumerate(known['runs']):
+      looks = health.read(self.folder / str(run) / 'health.json')
+      row['health'] = str(health.of(looks[-1])) if looks else None
+    text = json.dumps(known, indent=2) + '\n'
     plots.atomically(folder / 'sweep.json', lambda file: file.write(text.encode()))
 
   def plot(self, path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan import health, models, parallel, problem, runs, sample, sweeps, train, writers
+from jaxgan import health, main, models, parallel, problem, runs, sample, sweeps, train, writers
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import ConfigError
 from jaxgan.datasets.dataset import from_arrays
@@ -196,6 +196,39 @@ def test_resume_is_exact_and_everything_is_written(tmp_path, capsys):
   mean, std = np.mean(each[4:]), np.std(each[4:], ddof=1)
   assert next(t for t in table if t[:1] == ['10'])[-3:] == [f'{mean:.4g}', '±', f'{std:.2g}']
   assert Checkpoints(tmp_path / 'whole' / 'checkpoints').best_step() in (2, 4)
+
+
+def test_how_each_point_was_judged_is_told(tmp_path, capsys):
+  config = base(**{'runs.seeds': 2, 'runs.sweep': f'{R1}=0.1,1', 'health.every': 1})
+  summary = train.train(config, tmp_path, data())
+  table = capsys.readouterr().err.splitlines()
+  looks = [health.read(tmp_path / 'runs' / str(run) / 'health.json') for run in range(4)]
+  states = [rows[-1]['state'] for rows in looks]
+  assert any(line.split() == ['r1.gamma', 'health'] for line in table)
+  for point, value in enumerate(('0.1', '1')):
+    (line,) = (line for line in table if line.split()[:1] == [value])
+    for state in states[2 * point : 2 * point + 2]:
+      assert f'{state} {states[2 * point : 2 * point + 2].count(state)}' in line
+  found = json.loads((tmp_path / 'sweep.json').read_text())['runs']
+  assert [row['health'].split(':')[0] for row in found] == states
+  (line,) = (x for x in main.last_word(tmp_path, config, summary) if 'health of the runs' in x)
+  assert all(f'{state} {states.count(state)}' in line for state in states)
+
+
+@pytest.mark.parametrize(
+  'change, says',
+  [
+    ({'runs.sweep': f'{R1}=1,2'}, 'run 0 was trained with r1.gamma=0.1, seed 0, and is now run 0'),
+    ({'runs.sweep': '', 'runs.seeds': 2}, r'give the same runs.sweep and runs.seeds'),
+    ({'runs.sweep': 'game.slope=0.1,1'}, r'now run 0 \(game.slope=0.1\)'),
+  ],
+)
+def test_another_sweep_in_the_same_folder_is_refused(change, says, tmp_path):
+  train.train(base(**{'runs.sweep': f'{R1}=0.1,1'}), tmp_path, data())
+  before = (tmp_path / 'sweep.json').read_text()
+  with pytest.raises(ConfigError, match=says) as error:
+    train.train(base(**change, total_steps=6), tmp_path, data())
+  assert '\n' not in str(error.value) and (tmp_path / 'sweep.json').read_text() == before
 
 
 def test_sample_takes_one_run(tmp_path):
