@@ -58,7 +58,9 @@ def make_many(
   for path in sweep.values:
     _check(path, alone[0], at)
   columns = {
-    path: jnp.asarray(np.repeat([point[path] for point in sweep.points], sweep.seeds), jnp.float32)
+    path: jnp.asarray(
+      np.repeat([float(point[path]) for point in sweep.points], sweep.seeds), jnp.float32
+    )
     for path in sweep.values
   }
 

@@ -314,6 +314,9 @@ def test_one_run_is_no_batch_of_runs(tmp_path):
     (f'{R1}', 'expected PATH=NUMBER'),
     ('data.batch_size=4,8', "'data.batch_size'; only numbers under game. and optimizer."),
     (f'{R1}=1; {R1}=2', 'is given twice'),
+    (f'{R1}+{R1}=1,2', 'is given twice'),
+    (f'{R1}=1,2,1.0', 'gamma=1,2,1.0 has a number twice'),
+    (f'{R1}=1,{"9" * 400}', 'gamma is not a number, or too large'),
   ],
 )
 def test_mistakes_are_one_line(sweep, says, tmp_path):
@@ -326,7 +329,7 @@ def test_points_and_labels():
   sweep = sweeps.read({'sweep': 'game.a.x=1,2.5 ; optimizer.g.x + optimizer.d.x=3', 'seeds': 2})
   assert sweep == Sweep({'game.a.x': (1, 2.5), 'optimizer.g.x+optimizer.d.x': (3,)}, 2)
   assert sweep.size == 4 and len(sweep.points) == 2
-  assert sweeps.told(sweep.points[1]) == 'a.x=2.5, g.x=3'
+  assert sweeps.told(sweep.points[1]) == 'a.x=2.5, g.x+d.x=3'
   placed = sweeps.placed({'game': {'b': 1}, 'optimizer': {'g': {'x': 0.5}}}, sweep.points[0])
   assert placed == {'game': {'b': 1, 'a': {'x': 1}}, 'optimizer': {'g': {'x': 3.0}, 'd': {'x': 3}}}
   assert sweeps.labels(['game.a.r1.gamma', 'game.b.r1.gamma']) == ['a.r1.gamma', 'b.r1.gamma']
