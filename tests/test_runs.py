@@ -11,7 +11,18 @@ import pytest
 from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan import health, main, models, parallel, problem, runs, sample, sweeps, train, writers
+from jaxgan import (
+  health,
+  last_word,
+  models,
+  parallel,
+  problem,
+  runs,
+  sample,
+  sweeps,
+  train,
+  writers,
+)
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import ConfigError
 from jaxgan.datasets.dataset import from_arrays
@@ -211,7 +222,7 @@ def test_how_each_point_was_judged_is_told(tmp_path, capsys):
       assert f'{state} {states[2 * point : 2 * point + 2].count(state)}' in line
   found = json.loads((tmp_path / 'sweep.json').read_text())['runs']
   assert [row['health'].split(':')[0] for row in found] == states
-  (line,) = (x for x in main.last_word(tmp_path, config, summary) if 'health of the runs' in x)
+  (line,) = (x for x in last_word.lines(tmp_path, config, summary) if 'health of the runs' in x)
   assert all(f'{state} {states.count(state)}' in line for state in states)
 
 
@@ -266,6 +277,12 @@ def test_a_run_that_diverges_is_named_and_leaves_the_others_alone(tmp_path, caps
   assert f'1 of 1 diverged (step {step})' in told and 'the others go on; try lower' in told
   (look,) = health.read(tmp_path / 'many' / 'runs' / '1' / 'health.json')
   assert look['step'] == step and look['state'] == 'diverged'
+  with pytest.raises(ConfigError, match=r'run 1, has diverged: .* --run or --checkpoint$'):
+    sample.load(tmp_path / 'many', run=1)
+  good = sample.load(tmp_path / 'many', run=2)
+  broken = {'latent': good.game.predict['latent'], 'sample': lambda *a, z, **k: z * jnp.nan}
+  with pytest.raises(ConfigError, match=r'^the samples at step 6 are not finite'):
+    sample.draw(good._replace(game=good.game._replace(predict=broken)), np.zeros(3, np.int32))
   session = runs.make_session(config, tmp_path / 'many', data())  # and it is known after a restart
   many, _ = session.restore()
   session.checkpoints.close()
