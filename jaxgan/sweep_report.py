@@ -131,8 +131,8 @@ class Report:
     """Writes the scores against the first swept number, one panel a score; nothing without both.
 
     Numbers with equal ratios between them lie on a logarithmic axis. Error bars are standard
-    deviations over seeds, dots the runs; other swept numbers make lines of their own. A cross below
-    tells of diverged runs.
+    deviations over seeds, dots the runs; other swept numbers make lines of their own, side by side
+    where they meet. A cross below tells of diverged runs.
     """
     names, paths = self.names(), list(self.sweep.values)
     if not names or not paths:
@@ -151,6 +151,11 @@ class Report:
         axes.set_visible(False)
       else:
         self._panel(axes, name)
+    handles, labels = every[0].get_legend_handles_labels()
+    if any(labels):
+      style = {'fontsize': 8.5, 'frameon': False, 'labelcolor': plots.INK}
+      fit = max(1, 70 * columns // (max(map(len, labels)) + 8))  # of about so many letters
+      figure.legend(handles, labels, loc='outside lower center', ncols=fit, **style)
     plots.atomically(path, lambda file: canvas.print_png(file))
 
   def _panel(self, axes: Any, name: str) -> None:
@@ -160,16 +165,35 @@ class Report:
     for i, point in enumerate(points):
       groups.setdefault(tuple(point.values())[1:], []).append(i)
     at = [next(iter(point.values())) for point in points]
-    for color, (rest, members) in zip(itertools.cycle(plots.PALETTE), groups.items()):
+    from matplotlib.transforms import ScaledTranslation
+
+    colors = itertools.cycle(plots.PALETTE)
+    for i, (color, (rest, members)) in enumerate(zip(colors, groups.items())):
+      aside = 5 / 72 * (i - (len(groups) - 1) / 2) * min(1, 6 / len(groups))  # inches
+      shift = ScaledTranslation(aside, 0, axes.figure.dpi_scale_trans)
+      place = axes.transData + shift
       label = ', '.join(f'{k}={v:g}' for k, v in zip(others, rest))
       members = sorted((i for i in members if self.of(i, name)), key=at.__getitem__)
       mean, std = zip(*(spread(self.of(i, name)) for i in members)) if members else ((), ())
       x = [at[i] for i in members]
-      style = {'color': color, 'marker': 'o', 'markersize': 5, 'linewidth': 1.8, 'capsize': 3}
+      style: dict[str, Any] = {
+        'transform': place,
+        'color': color,
+        'marker': 'o',
+        'markersize': 5,
+        'linewidth': 1.8,
+        'capsize': 3,
+      }
       axes.errorbar(x, mean, yerr=std if self.sweep.seeds > 1 else None, label=label, **style)
+      limits = [(a, m + s) for a, m, d in zip(x, mean, std) for s in (-d, d)]
       for i in members if self.sweep.seeds > 1 else ():
         of = self.of(i, name)
-        axes.plot([at[i]] * len(of), of, '.', color=color, alpha=0.35, markersize=5)
+        limits += [(at[i], value) for value in of]
+        axes.plot(
+          [at[i]] * len(of), of, '.', color=color, alpha=0.35, markersize=5, transform=place
+        )
+      if limits:  # which matplotlib does not see where lines are moved aside
+        axes.update_datalim(limits)
     lost = sorted({at[i] for i in range(len(points)) if self.lost(i)})
     if lost:
       place = axes.get_xaxis_transform()
@@ -177,7 +201,14 @@ class Report:
     values = sorted({*at})
     scale, options = scale_of(values)
     axes.set_xscale(scale, **options)
-    axes.set_xticks(values, [f'{v:g}' for v in values])
+    axes.autoscale_view()
+    across = axes.transData + axes.transAxes.inverted()
+    texts, last = [], -math.inf
+    for v, x in zip(values, across.transform([(v, 0) for v in values])[:, 0]):
+      free = x - last > 0.12  # of the width: labels do not run into each other
+      texts.append(f'{v:g}' if free else '')
+      last = x if free else last
+    axes.set_xticks(values, texts)
     axes.minorticks_off()
     axes.set_xlabel(first + (' (cross: runs diverged)' if lost else ''), color=plots.FAINT)
     axes.set_title(name, loc='left', fontsize=11, color=plots.INK, fontweight='bold')
@@ -186,8 +217,6 @@ class Report:
     for side in ('top', 'right', 'left'):
       axes.spines[side].set_visible(False)
     axes.tick_params(colors=plots.FAINT, labelsize=8.5)
-    if others:
-      axes.legend(fontsize=8.5, frameon=False, labelcolor=plots.INK)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
