@@ -148,8 +148,9 @@ def make(
   """
   if not isinstance(samples, int) or samples < LEAST:
     raise ValueError(f'samples={samples!r}; expected {LEAST} or more')
-  if held_out and run.part and 'data' in run.config:
-    check_held_out(run.config['data']['split'], held_out, lambda part: run.part(part).size)
+  part = run.part
+  if held_out and part and 'data' in run.config:
+    check_held_out(run.config['data']['split'], held_out, lambda split: part(split).size)
   look = Looks(run, samples, held_out)
   file = run.workdir / 'health.json'
   history: list[dict[str, Any]] = health.read(file)
