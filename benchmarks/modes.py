@@ -5,16 +5,16 @@ runs that are there already are read and not repeated.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxgan import config as configs
 from jaxgan import train
 from jaxgan.errors import UserError
+from jaxgan.sweep_report import told
 
 PENALTY = 'game.discriminator_penalties'
 UNROLLED: dict[
@@ -85,18 +85,20 @@ def prepared(config: str, changes: dict[str, Any], seed: int, given: list[str]) 
   for key, value in {**changes, 'seed': seed}.items():
     configs.place(made, key, value)
   for word in given:
-    key, _, value = word.partition('=')
+    key, equals, value = word.partition('=')
+    if not equals:
+      raise UserError(f'--set {word}; expected KEY=VALUE, such as total_steps=1000')
     configs.place(made, key, configs.literal(value))
   configs.validate(made)
   return made
 
 
 def row(name: str, runs: list[dict[str, float]]) -> str:
-  """One line of the table: mean ± standard deviation over seeds."""
+  """One line of the table: mean ± standard deviation (of n - 1) over seeds."""
   cells = []
   for score in (*SHOWN, 'minutes'):
     values = [run[score] for run in runs if score in run]
-    cells.append(f'{np.mean(values):.4g} ± {np.std(values):.2g}' if values else '')
+    cells.append(told(values) if values else '')
   lost = sum(not run for run in runs)
   return f'| {name}{f" ({lost} diverged)" if lost else ""} | {" | ".join(cells)} |'
 
@@ -111,13 +113,17 @@ def run(argv: list[str] | None = None) -> int:
   parser.add_argument('--set', nargs='*', default=[], help='of all runs: data.name=mnist ...')
   options = parser.parse_args(argv)
   table = TABLES[options.table]
+  settings = ' '.join(sorted(options.set)).encode()  # other settings, other folders
+  other = f'-{hashlib.sha256(settings).hexdigest()[:8]}' if settings else ''
   lines = [f'| method | {" | ".join(SHOWN)} | minutes |', '|---' * (len(SHOWN) + 2) + '|']
   try:
+    if options.seeds < 1:
+      raise UserError(f'--seeds {options.seeds}; expected 1 or more')
     for name in options.methods or table:
       if name not in table:
         raise UserError(f'no method {name!r}; there are: {", ".join(table)}')
       config, changes = table[name]
-      slug = name.replace(', ', '-').replace(' ', '-').lower()
+      slug = name.replace(', ', '-').replace(' ', '-').lower() + other
       runs = [
         scores(
           prepared(config, changes, seed, options.set),

@@ -15,7 +15,7 @@ A run leaves modes.gif: samples, the discriminator's surface and its gradients o
   --config.game.loss=wasserstein --config.game.discriminator_penalties.gradient_penalty.weight=0.1    WGAN-GP
   --config.data.name='-1,0;1,0@0.1'                          other means, and their deviation
 
-Each score is of 2,500 samples after 5,000 steps, mean and deviation over 3 seeds: modes with a sample within 3
+Each score is of 2,500 samples after 5,000 steps, mean and deviation (of n) over 3 seeds: modes with a sample within 3
 deviations, the share of such samples, KL of the histogram of nearest modes against uniform, W1 of 500 samples.
 
 | ring of 8 | hardware, time of a run | score: modes | within 3 deviations | KL | W1 |
@@ -37,7 +37,8 @@ deviations, the share of such samples, KL of the histogram of nearest modes agai
 | unrolled, 5 steps | 2 min, one core | 19.3 ± 0.9 | 0.02 ± 0.00 | 0.065 ± 0.021 | 0.175 ± 0.005 |
 
 How the players move decides whether the plain GAN finds the ring when the learning rates stay constant
-(`python -m benchmarks.modes --table=plays8`, the same scores and seeds; gamma and lambda are 0.1):
+(`python -m benchmarks.modes --table=plays8`, the same scores and seeds; consensus and symplectic adjustment are played
+simultaneously, gamma and lambda are 0.1):
 
 | ring of 8, constant learning rates | score: modes | within 3 deviations | KL | W1 |
 |---|---|---|---|---|

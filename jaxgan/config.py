@@ -6,6 +6,7 @@ only goes into `config.game`, the keyword arguments of that model's `make`.
 
 import ast
 import json
+import math
 import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -199,14 +200,23 @@ def literal(text: str) -> Any:
 
 
 def place(config: ConfigDict, path: str, value: Any) -> None:
-  """Sets the value at a dotted path, making sections on the way."""
+  """Sets the value at a dotted path, making sections on the way.
+
+  Raises:
+    ConfigError: the config has a section or another kind of value there.
+  """
   *sections, key = path.split('.')
-  with config.unlocked():
-    for section in sections:
-      if section not in config:
-        config[section] = ConfigDict()
-      config = config[section]
-    config[key] = value
+  try:
+    with config.unlocked():
+      for section in sections:
+        if section not in config:
+          config[section] = ConfigDict()
+        config = config[section]
+      config[key] = value
+  except TypeError as error:
+    raise ConfigError(
+      f'{path}={value!r} does not fit what the config has there; a section takes {path}.OPTION=VALUE'
+    ) from error
 
 
 def flatten(config: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, Any]]:
@@ -255,9 +265,9 @@ def _check(path: str, value: Any, field: Field) -> None:
     raise ConfigError(
       f'{path}={value!r} is {type(value).__name__}; expected {wanted.__name__}: {field.doc}'
     )
-  low = field.low is not None and value < field.low
+  low = field.low is not None and not value >= field.low  # NaN is not
   high = field.high is not None and not value <= field.high
-  if low or high:
+  if low or high or (wanted is float and not math.isfinite(value)):
     span = f'>= {field.low}' if field.high is None else f'{field.low} to {field.high}'
     raise ConfigError(f'{path}={value!r} is out of range; expected {span}: {field.doc}')
   if field.choices and value not in field.choices:

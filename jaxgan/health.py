@@ -1,15 +1,18 @@
 """Is a run healthy? What can be measured of one cheaply, and what the numbers say, in words.
 
-Everything here is pure: arrays in, numbers out; numbers of several looks in, a verdict out. The looks
-are taken by `jaxgan.evaluators.health`.
+Arrays in, numbers out; numbers of several looks in, a verdict out; and the file that keeps them. The
+looks are taken by `jaxgan.evaluators.health`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from jaxgan import plots
 
 Look = Mapping[str, float]
 
@@ -54,6 +57,7 @@ class Limits(NamedTuple):
   Attributes:
     separation: share of (real, fake) pairs that D tells apart; above it G hardly learns.
     diversity: distance between samples as a share of that between real pictures; below it G has collapsed.
+    spread: that distance again; above it samples lie anywhere but where the data are.
     duplicates: share of samples with a twin; above it G has collapsed.
     overfitting: see `overfitting`; above it D knows its training pictures by heart.
     movement: see `movement`; above it the same latents show another picture at each look.
@@ -62,6 +66,7 @@ class Limits(NamedTuple):
 
   separation: float = 0.99
   diversity: float = 0.25
+  spread: float = 1.5
   duplicates: float = 0.5
   overfitting: float = 0.3
   movement: float = 0.7
@@ -178,6 +183,12 @@ def turn(parameters: Sequence[np.ndarray]) -> float:
 LIMITS = Limits()
 
 
+def diverged(evidence: str) -> Verdict:
+  """The verdict on a run that has left every sensible range."""
+  advice = 'lower learning rates, a gradient penalty or spectral norm in the discriminator'
+  return Verdict('diverged', evidence, advice)
+
+
 def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
   """What the last looks at a run say.
 
@@ -193,22 +204,17 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
   if not looks:
     return Verdict(STATES[0], 'no look yet')
   last = looks[-1]
-  if not last['finite'] or last['logit'] > limits.logit:
-    return Verdict(
-      'diverged',
-      'samples or logits are not finite'
-      if not last['finite']
-      else f'mean |logit| {last["logit"]:.3g}',
-      'lower learning rates, a gradient penalty or spectral norm in the discriminator',
-    )
+  if not last['finite']:
+    return diverged('samples or logits are not finite')
+  if last['logit'] > limits.logit:
+    return diverged(f'mean |logit| {last["logit"]:.3g}')
   if len(looks) < LOOKS:
     return Verdict(STATES[0], f'{len(looks)} of {LOOKS} looks')
   if last.get('progress', 1.0) < EARLY and len(looks) < MANY:
     return Verdict(STATES[0], f'{last["progress"]:.0%} of the run')
   recent = looks[-LOOKS:]
-  worst = lambda name, least: (min if least else max)(x.get(name, np.nan) for x in recent)
-  all_above = lambda name, limit: worst(name, True) > limit
-  all_below = lambda name, limit: worst(name, False) < limit
+  all_above = lambda name, limit: all(x.get(name, np.nan) > limit for x in recent)
+  all_below = lambda name, limit: all(x.get(name, np.nan) < limit for x in recent)
   seen = (
     f'distance between samples {last["diversity"]:.0%} of that between real ones, '
     f'{last["duplicates"]:.0%} have a twin'
@@ -221,6 +227,8 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
     seen,
     'packing (game.packing=2), unrolling, a gradient penalty, or a lower generator learning rate',
   )
+  if all_above('diversity', limits.spread):
+    return diverged(f'distance between samples {last["diversity"]:.0%} of that between real ones')
   if all_above('overfitting', limits.overfitting):
     return Verdict(
       'discriminator overfitting',
@@ -261,13 +269,44 @@ def verdict(looks: Sequence[Look], limits: Limits = LIMITS) -> Verdict:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-  """The looks that a health.json holds, oldest first; [] if there is none that can be read."""
+  """The looks that a health.json holds, oldest first, without what is damaged; [] if there is none."""
   try:
-    return list(json.loads(file.read_text()))
-  except (OSError, ValueError):
+    rows = json.loads(file.read_text())
+  except (OSError, ValueError, RecursionError):
     return []
+  return [row for row in rows if _whole(row)] if isinstance(rows, list) else []
+
+
+def _whole(row: Any) -> bool:
+  """Whether it is a step with its verdict in words, and beside them numbers only."""
+  words = Verdict._fields
+  return (
+    isinstance(row, dict)
+    and {'step', *words} <= row.keys()
+    and all(isinstance(v, str if k in words else int | float) for k, v in row.items())
+  )
+
+
+def write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+  """Writes a health.json, atomically."""
+  text = json.dumps(rows, indent=1) + '\n'
+  plots.atomically(file, lambda f: f.write(text.encode()))
 
 
 def of(row: Mapping[str, Any]) -> Verdict:
   """The verdict that a row of health.json holds."""
   return Verdict(row['state'], row['evidence'], row['advice'])
+
+
+def close(file: Path, step: int, evidence: str) -> Verdict:
+  """Adds to a health.json that the run diverged in a step; returns the verdict."""
+  said = diverged(evidence)
+  before = [row for row in read(file) if row['step'] < step]
+  write(file, [*before, {'step': step, 'finite': 0.0, **said._asdict()}])
+  return said
+
+
+def tally(files: Iterable[Path]) -> str:
+  """How runs were judged last, 'healthy 2, generator collapsed 1'; '' where no health.json has a look."""
+  last = Counter(looks[-1]['state'] for looks in map(read, files) if looks)
+  return ', '.join(f'{state} {count}' for state, count in last.most_common())

@@ -34,53 +34,6 @@ def name_of(given: str) -> str:
   return '-'.join(filter(None, (Path(path).stem, variant)))
 
 
-def last_word(workdir: Path, config: ConfigDict, summary: dict[str, Any]) -> list[str]:
-  """What was written, and what to run next."""
-  from jaxgan import health, progress
-
-  known = {
-    'modes.gif': 'samples, discriminator and gradients over time',
-    'grid.png': 'samples, one row a class',
-    'truncation.png': 'variety against fidelity',
-    'interpolation.png': 'from latent to latent',
-    'translations.png': 'held-out pictures: input, output, target',
-    'samples': 'the same latents, or inputs, over time',
-    'sweep.png': 'scores against the swept numbers',
-    'sweep.json': 'scores of every run',
-    'runs': 'pictures of every run',
-    'curves.png': 'losses and scores',
-    'health.json': 'what every look at its health saw',
-    'metrics.jsonl': 'one JSON line a logged step',
-    'config.json': 'the config',
-    'checkpoints': 'to go on from, and to sample from',
-  }
-  written = [(name, text) for name, text in known.items() if (workdir / name).exists()]
-  done = summary['step'] >= config.total_steps
-  head = f'{"trained" if done else "stopped"} at step {summary["step"]:,} after {progress.duration(summary["seconds"])}'
-  points = ' --format=npz' * (workdir / 'modes.gif').exists()
-  scores = [(name, f'{value:.4g}') for name, value in sorted(summary['scores'].items())]
-  if looks := health.read(workdir / 'health.json'):
-    scores.append(('health', str(health.of(looks[-1]))))
-  more = ('more samples', f'python -m jaxgan.sample --workdir={workdir}{points}')
-  if 'translations' in config.evaluators:
-    folders = '--input=FOLDER --output=FOLDER'
-    more = ('your pictures', f'python -m jaxgan.translate --workdir={workdir} {folders}')
-  following = [
-    more,
-    ('curves', f'tensorboard --logdir={workdir}'),
-  ]
-  return [
-    '',
-    head,
-    *progress.table(scores),
-    f'written to {workdir}/',
-    *progress.table(written),
-    'next',
-    *progress.table(following),
-    '',
-  ]
-
-
 def main(argv: Sequence[str]) -> int:
   """Trains what the flags say; returns the exit code."""
   if len(argv) > 1:
@@ -92,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
   config = final_config()
   name = name_of(cast(Any, flags.FLAGS['config']).config_filename) + '-smoke' * SMOKE.value
   workdir = Path(WORKDIR.value or Path('runs') / name)
-  from jaxgan import progress, train
+  from jaxgan import last_word, progress, train
 
   summary = train.train(config, workdir)
   if summary['signal']:
@@ -101,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
       f'{name}: saved step {summary["step"]} in {workdir}; the same command goes on from there'
     )
     return 128 + summary['signal']
-  progress.say(*last_word(workdir, config, summary))
+  progress.say(*last_word.lines(workdir, config, summary))
   return 0
 
 

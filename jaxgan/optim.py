@@ -104,9 +104,11 @@ def lookahead(
 
   Source: Zhang et al. 2019, arXiv 1907.08610; for games, Chavdarova et al. 2020, arXiv 2006.14567.
   """
-  if not isinstance(steps, int) or steps < 1 or not 0 <= alpha <= 1:
+  whole, number = isinstance(steps, int) and steps >= 1, not isinstance(alpha, str | Mapping)
+  if not whole or not number or not 0 <= alpha <= 1:
     raise OptimizerError(
-      f'lookahead: steps={steps!r}, alpha={alpha!r}; expected 1 or more, and a number from 0 to 1'
+      f'lookahead: steps={steps!r}, alpha={alpha!r}; expected a whole number, 1 or more, and a '
+      'number from 0 to 1'
     )
 
   def init(params):

@@ -78,18 +78,18 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
       f'optimizer.{missing[0]} is missing; every player of {config.model!r} needs a section'
     )
   rounds = 2 if config.play == 'extragradient' else 1  # every one counts as an update
-  for name, spec in config.optimizer.items():
-    if spec.get('lookahead') and spec.lookahead.get('steps', 0) % rounds:
-      raise ConfigError(
-        f'optimizer.{name}.lookahead.steps={spec.lookahead.steps}: play=extragradient makes two '
-        'updates a step; give an even number'
-      )
   txs = {
     name: optim.make_optimizer(
       config.optimizer[name].to_dict(), config.total_steps * rounds * updates[name]
     )
     for name in game.losses
   }
+  for name, spec in config.optimizer.items():
+    if spec.get('lookahead') and spec.lookahead.steps % rounds:
+      raise ConfigError(
+        f'optimizer.{name}.lookahead.steps={spec.lookahead.steps}: play=extragradient makes two '
+        'updates a step; give an even number'
+      )
   ema = (
     train_step.Average(
       tuple(config.ema.players), config.ema.decay, config.ema.start, config.ema.ramp

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxgan import datasets, evaluators, plots, progress, sweep_report, sweeps, writers
+from jaxgan import datasets, evaluators, health, plots, progress, sweep_report, sweeps, writers
 from jaxgan.config import ConfigError
 from jaxgan.problem import Problem, make_problem
 from jaxgan.session import Session, TrainingError
@@ -58,7 +58,9 @@ def make_many(
   for path in sweep.values:
     _check(path, alone[0], at)
   columns = {
-    path: jnp.asarray(np.repeat([point[path] for point in sweep.points], sweep.seeds), jnp.float32)
+    path: jnp.asarray(
+      np.repeat([float(point[path]) for point in sweep.points], sweep.seeds), jnp.float32
+    )
     for path in sweep.values
   }
 
@@ -144,7 +146,7 @@ class Runs(Session):
     seeds = self.config.seed + np.arange(self.sweep.size) % self.sweep.seeds
     self.seeds = [int(seed) for seed in seeds]
     self.key = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    self.report = sweep_report.Report(self.sweep)
+    self.report = sweep_report.Report(self.sweep, self.workdir / 'runs')
     return problem
 
   def sampler(self) -> datasets.Sampler:
@@ -176,16 +178,19 @@ class Runs(Session):
           if int(run) not in diverged:
             diverged[int(run)] = step + offset + 1
             where = name_nonfinite(row[run], self.problem.order)
+            found = f'step {step + offset + 1}: {where} is not finite'
+            file = self.workdir / 'runs' / str(run) / 'health.json'
+            said = health.close(file, step + offset + 1, found)
             progress.say(
-              f'step {step + offset + 1}: {where} is not finite in {self.report.name(int(run))}; '
-              'it has diverged, the others go on'
+              f'{found} in {self.report.name(int(run))}; it has diverged, the others go on; '
+              f'try {said.advice}'
             )
     pending.clear()
     alive = self.report.alive()
     if not alive:
       raise TrainingError(
         f'all {self.sweep.size} runs have diverged, the last one in step {max(diverged.values())}: '
-        'lower the learning rates or change the penalties'
+        f'try {health.diverged("").advice}'
       )
     row = {
       name: float(np.mean(np.concatenate([metrics[name] for metrics in values])[:, alive]))

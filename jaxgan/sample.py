@@ -80,8 +80,11 @@ def load(
 
   Raises:
     CheckpointError: there is no such checkpoint, or it is damaged.
-    ConfigError: there is no such run.
+    ConfigError: there is no such run, or it has diverged.
   """
+  import jax
+  import numpy as np
+
   from jaxgan import models, sweeps
   from jaxgan.checkpoint import Checkpoints
 
@@ -101,6 +104,11 @@ def load(
     num_classes=len(data['class_names']),
     **config['game'],
   )
+  if not all(np.isfinite(np.asarray(x, np.float32)).all() for x in jax.tree.leaves(players)):
+    raise ConfigError(
+      f'{path}, run {run}, has diverged: its parameters at step {step} are not finite; '
+      'give another --run or --checkpoint'
+    )
   names = tuple(data['class_names']) if game.conditional else ()
   return Trained(game, players, names, step, config, tuple(data['image_shape']))
 
@@ -167,6 +175,9 @@ def pictures(trained: Trained, z: Any, labels: Any) -> Any:
 
   Returns:
     float32 [n, H, W, C] in [-1, 1].
+
+  Raises:
+    ConfigError: they are not finite.
   """
   import jax
   import jax.numpy as jnp
@@ -179,6 +190,11 @@ def pictures(trained: Trained, z: Any, labels: Any) -> Any:
     part = np.arange(i, i + BATCH).clip(max=len(z) - 1)  # one shape is compiled
     images.append(
       np.asarray(sample(trained.players, key, label=jnp.asarray(labels[part]), z=z[part]))
+    )
+  if not np.isfinite(images).all():
+    raise ConfigError(
+      f'the samples at step {trained.step} are not finite: the run has diverged; give another '
+      '--checkpoint'
     )
   return np.concatenate(images)[: len(z)]
 

@@ -27,7 +27,11 @@ class TrainingError(UserError):
 
 
 class NonFinite(Exception):
-  """A loss, gradient or parameter is NaN or infinite; the text names it with its step and player."""
+  """A loss, gradient or parameter is NaN or infinite: its step, and a text with step and player."""
+
+  def __init__(self, step: int, where: str):
+    super().__init__(f'step {step}: {where} is not finite')
+    self.step = step
 
 
 class Session:
@@ -160,7 +164,7 @@ class Session:
       for offset, index in enumerate(metrics.pop('nonfinite')):
         if index != FINITE:
           where = name_nonfinite(index, self.problem.order)
-          raise NonFinite(f'step {step + offset + 1}: {where} is not finite')
+          raise NonFinite(step + offset + 1, where)
     pending.clear()
     return {name: float(np.mean(np.concatenate([m[name] for m in values]))) for name in values[0]}
 

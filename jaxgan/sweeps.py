@@ -47,9 +47,11 @@ def read(runs: Mapping[str, Any]) -> Sweep:
   """The sweep of a config's `runs` section.
 
   Raises:
-    ConfigError: a part that is not PATH=NUMBER,..., or a path given twice or of another section.
+    ConfigError: a part that is not PATH=NUMBER,..., a path of another section, or a path or number
+      given twice.
   """
   values: dict[str, tuple[float, ...]] = {}
+  seen: set[str] = set()
   for part in filter(None, (part.strip() for part in runs['sweep'].split(';'))):
     name, equals, given = part.partition('=')
     name = '+'.join(path.strip() for path in name.split('+'))
@@ -60,9 +62,14 @@ def read(runs: Mapping[str, Any]) -> Sweep:
         raise ConfigError(
           f'runs.sweep: {path!r}; only numbers under game. and optimizer. can differ'
         )
-      if path in '+'.join(values).split('+'):
+      if path in seen:
         raise ConfigError(f'runs.sweep: {path} is given twice')
-    values[name] = tuple(_number(name, text.strip()) for text in given.split(','))
+      seen.add(path)
+    numbers = values[name] = tuple(_number(name, text.strip()) for text in given.split(','))
+    if len({*numbers}) < len(numbers):
+      raise ConfigError(
+        f'runs.sweep: {name}={given.strip()} has a number twice; runs.seeds repeats'
+      )
   return Sweep(values, runs['seeds'])
 
 
@@ -70,11 +77,11 @@ def _number(name: str, text: str) -> float:
   for kind in (int, float):
     try:
       number = kind(text)
-    except ValueError:
+      if math.isfinite(number):
+        return number
+    except (ValueError, OverflowError):
       continue
-    if math.isfinite(number):
-      return number
-  raise ConfigError(f'runs.sweep: {text!r} of {name} is not a number')
+  raise ConfigError(f'runs.sweep: {text[:40]!r} of {name} is not a number, or too large')
 
 
 def placed(config: Mapping[str, Any], point: Point) -> dict[str, Any]:
@@ -106,11 +113,12 @@ def _section(path: str, found: Any) -> Mapping[str, Any]:
 
 def labels(paths: Any) -> list[str]:
   """Short names of paths: as many of the last parts as tell them apart, two at least."""
-  parts = [path.split('+')[0].split('.') for path in paths]
+  tied = [[path.split('.') for path in name.split('+')] for name in paths]
+  parts = [part for group in tied for part in group]
   for count in range(2, max(map(len, parts), default=2) + 1):
-    short = ['.'.join(part[-count:]) for part in parts]
-    if len({*short}) == len(short):
-      return short
+    cut = lambda part: '.'.join(part[-count:])  # noqa: B023  called within this turn
+    if len({*map(cut, parts)}) == len(parts):
+      return ['+'.join(map(cut, group)) for group in tied]
   return list(paths)
 
 

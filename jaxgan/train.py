@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jaxgan import config as configs
-from jaxgan import datasets, parallel, processes, progress, runs, writers
+from jaxgan import datasets, health, parallel, processes, progress, runs, writers
 from jaxgan.interrupt import Interrupt
 from jaxgan.session import NonFinite, Session, TrainingError
 
@@ -68,9 +68,10 @@ def run(session: Session) -> dict[str, Any]:
       except NonFinite as error:
         tries = config.retries
         if session.retries >= tries:
+          said = health.close(workdir / 'health.json', error.step, str(error))
           raise TrainingError(
-            f'{error}; gave up after {session.retries} new tries (retries={tries}): '
-            'lower the learning rates or change the penalties'
+            f'{error}; gave up after {session.retries} new tries (retries={tries}); '
+            f'{said.state}: try {said.advice}'
           ) from error
         session.retries += 1
         state, step = session.restore(going_back=True)

@@ -26,6 +26,8 @@ def test_base_is_valid_and_every_key_is_documented():
     ('parallel.mode', 'pmpa', "did you mean 'pmap'?"),
     ('play', 'altrnating', "did you mean 'alternating'?"),
     ('adjust.consensus', -1.0, 'out of range; expected >= 0'),
+    ('adjust.consensus', float('nan'), 'out of range; expected >= 0'),
+    ('adjust.symplectic', float('inf'), 'out of range; expected >= 0'),
     ('accumulate', 7, 'not a multiple of accumulate=7'),
   ],
 )
@@ -34,6 +36,15 @@ def test_values_out_of_range(path, value, says):
   config.update_from_flattened_dict({path: value})
   with pytest.raises(configs.ConfigError, match=says.replace('?', r'\?')) as error:
     configs.validate(config)
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  'path, value', [('data', 3), ('total_steps', 'many'), ('model.size', 3), ('seed.a.b', 3)]
+)
+def test_what_does_not_fit_the_config_is_one_line(path, value):
+  with pytest.raises(configs.ConfigError, match=f'^{path}={value!r} does not fit') as error:
+    configs.place(configs.base(), path, value)
   assert '\n' not in str(error.value)
 
 

@@ -91,6 +91,7 @@ WELL = {
     ('oscillating', {'movement': 1.5, 'generator_turn': -0.5, 'diversity': 0.1}, 'real ones'),
     ('diverged', {'logit': 1e6}, 'mean |logit| 1e+06'),
     ('diverged', {'finite': 0.0}, 'not finite'),
+    ('diverged', {'diversity': 2.05}, 'distance between samples 205%'),
   ],
 )  # fmt: skip
 def test_a_planted_history_gets_its_name(state, change, says):
@@ -125,3 +126,27 @@ def test_a_look_back_at_a_file(tmp_path):
   assert health.read(tmp_path / 'health.json') == []
   (tmp_path / 'health.json').write_text('[{"sta')
   assert health.read(tmp_path / 'health.json') == []
+
+
+@pytest.mark.parametrize('text', ['5', 'null', '{"step": 3}', '[1]', '[{}]', '"words"', '[' * 9999])
+def test_a_file_that_holds_something_else_holds_no_look(text, tmp_path):
+  (tmp_path / 'health.json').write_text(text)
+  assert health.read(tmp_path / 'health.json') == []
+
+
+@pytest.mark.parametrize(
+  'change', [{'evidence': None}, {'step': '3'}, {'state': 5}, {'diversity': 'x'}]
+)
+def test_a_damaged_look_is_left_out(change, tmp_path):
+  whole = {'step': 2, **WELL, **health.Verdict('healthy', 'seen')._asdict()}
+  health.write(tmp_path / 'health.json', [whole, {**whole, **change}])
+  assert health.read(tmp_path / 'health.json') == [whole]
+  assert health.tally([tmp_path / 'health.json', tmp_path / 'none.json']) == 'healthy 1'
+
+
+def test_looks_that_miss_a_number_agree_on_nothing():
+  for name, bad in (('separation', 1.0), ('diversity', 0.1), ('diversity', 2.0)):
+    sick = {**WELL, name: bad}
+    for middle in ({**WELL, name: float('nan')}, {k: v for k, v in WELL.items() if k != name}):
+      assert health.verdict([sick, middle, sick]).state == 'healthy'
+    assert health.verdict([sick] * 3).state != 'healthy'

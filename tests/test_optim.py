@@ -190,8 +190,14 @@ def test_every_optimiser_goes_downhill(name):
     ({'learning_rate': 1.0, 'lookahead': {'alpha': 1.0}}, 'expected a section: steps and alpha'),
     ({'learning_rate': 1.0, 'lookahead': {'steps': 2, 'k': 1}}, 'expected a section: steps and'),
     ({'learning_rate': 1.0, 'lookahead': 5}, 'lookahead=5; expected a section: steps and alpha'),
-    ({'learning_rate': 1.0, 'lookahead': {'steps': 0}}, 'steps=0, alpha=0.5; expected 1 or more'),
-    ({'learning_rate': 1.0, 'lookahead': {'steps': 2, 'alpha': 2}}, 'alpha=2; expected 1 or more'),
+    (
+      {'learning_rate': 1.0, 'lookahead': {'steps': 0}},
+      'steps=0, alpha=0.5; expected a whole number',
+    ),
+    (
+      {'learning_rate': 1.0, 'lookahead': {'steps': 2, 'alpha': 2}},
+      'alpha=2; expected a whole number',
+    ),
     ({'learning_rate': 1.0, 'warmup': -5}, 'warmup=-5; expected 0 or more'),
   ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from jaxgan import config as configs
 from jaxgan import models, problem
+from jaxgan.errors import UserError
 from tests import tiny
 
 RATE = 0.1
@@ -52,6 +53,23 @@ def test_extragradient_counts_two_updates_a_step(config):
     spec.schedule = 'linear'  # to 0 after the last of 4 steps, not of 2
   assert (after(config, 2) != after(config, 3)).any()
   np.testing.assert_array_equal(after(config, 4), after(config, 5))
+
+
+@pytest.mark.parametrize(
+  'given, says',
+  [
+    (5, 'lookahead=5; expected a section'),
+    ({'steps': 'x'}, "steps='x'.*expected a whole number"),
+    ({'steps': 2.5}, 'steps=2.5.*expected a whole number'),
+    ({'steps': 4, 'alpha': 'x'}, "alpha='x'; expected .* a number from 0 to 1"),
+  ],
+)
+@pytest.mark.parametrize('play', ['alternating', 'extragradient'])
+def test_a_lookahead_that_cannot_be_is_one_line(config, play, given, says):
+  config.play, config.optimizer.generator.lookahead = play, given
+  with pytest.raises(UserError, match=says) as error:
+    problem.make_problem(config, tiny.dataset())
+  assert '\n' not in str(error.value)
 
 
 @pytest.mark.parametrize(

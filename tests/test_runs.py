@@ -11,7 +11,18 @@ import pytest
 from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan import models, parallel, problem, runs, sample, sweeps, train, writers
+from jaxgan import (
+  health,
+  last_word,
+  models,
+  parallel,
+  problem,
+  runs,
+  sample,
+  sweeps,
+  train,
+  writers,
+)
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import ConfigError
 from jaxgan.datasets.dataset import from_arrays
@@ -198,6 +209,39 @@ def test_resume_is_exact_and_everything_is_written(tmp_path, capsys):
   assert Checkpoints(tmp_path / 'whole' / 'checkpoints').best_step() in (2, 4)
 
 
+def test_how_each_point_was_judged_is_told(tmp_path, capsys):
+  config = base(**{'runs.seeds': 2, 'runs.sweep': f'{R1}=0.1,1', 'health.every': 1})
+  summary = train.train(config, tmp_path, data())
+  table = capsys.readouterr().err.splitlines()
+  looks = [health.read(tmp_path / 'runs' / str(run) / 'health.json') for run in range(4)]
+  states = [rows[-1]['state'] for rows in looks]
+  assert any(line.split() == ['r1.gamma', 'health'] for line in table)
+  for point, value in enumerate(('0.1', '1')):
+    (line,) = (line for line in table if line.split()[:1] == [value])
+    for state in states[2 * point : 2 * point + 2]:
+      assert f'{state} {states[2 * point : 2 * point + 2].count(state)}' in line
+  found = json.loads((tmp_path / 'sweep.json').read_text())['runs']
+  assert [row['health'].split(':')[0] for row in found] == states
+  (line,) = (x for x in last_word.lines(tmp_path, config, summary) if 'health of the runs' in x)
+  assert all(f'{state} {states.count(state)}' in line for state in states)
+
+
+@pytest.mark.parametrize(
+  'change, says',
+  [
+    ({'runs.sweep': f'{R1}=1,2'}, 'run 0 was trained with r1.gamma=0.1, seed 0, and is now run 0'),
+    ({'runs.sweep': '', 'runs.seeds': 2}, r'give the same runs.sweep and runs.seeds'),
+    ({'runs.sweep': 'game.slope=0.1,1'}, r'now run 0 \(game.slope=0.1\)'),
+  ],
+)
+def test_another_sweep_in_the_same_folder_is_refused(change, says, tmp_path):
+  train.train(base(**{'runs.sweep': f'{R1}=0.1,1'}), tmp_path, data())
+  before = (tmp_path / 'sweep.json').read_text()
+  with pytest.raises(ConfigError, match=says) as error:
+    train.train(base(**change, total_steps=6), tmp_path, data())
+  assert '\n' not in str(error.value) and (tmp_path / 'sweep.json').read_text() == before
+
+
 def test_sample_takes_one_run(tmp_path):
   config = base(**{'runs.seeds': 2, 'runs.sweep': 'game.slope=0,0.5'})
   train.train(config, tmp_path / 'many', data())
@@ -230,7 +274,15 @@ def test_a_run_that_diverges_is_named_and_leaves_the_others_alone(tmp_path, caps
   assert (
     f'step {step}: ' in told and 'is not finite in run 1 (generator.learning_rate=1e+38)' in told
   )
-  assert f'1 of 1 diverged (step {step})' in told
+  assert f'1 of 1 diverged (step {step})' in told and 'the others go on; try lower' in told
+  (look,) = health.read(tmp_path / 'many' / 'runs' / '1' / 'health.json')
+  assert look['step'] == step and look['state'] == 'diverged'
+  with pytest.raises(ConfigError, match=r'run 1, has diverged: .* --run or --checkpoint$'):
+    sample.load(tmp_path / 'many', run=1)
+  good = sample.load(tmp_path / 'many', run=2)
+  broken = {'latent': good.game.predict['latent'], 'sample': lambda *a, z, **k: z * jnp.nan}
+  with pytest.raises(ConfigError, match=r'^the samples at step 6 are not finite'):
+    sample.draw(good._replace(game=good.game._replace(predict=broken)), np.zeros(3, np.int32))
   session = runs.make_session(config, tmp_path / 'many', data())  # and it is known after a restart
   many, _ = session.restore()
   session.checkpoints.close()
@@ -279,6 +331,9 @@ def test_one_run_is_no_batch_of_runs(tmp_path):
     (f'{R1}', 'expected PATH=NUMBER'),
     ('data.batch_size=4,8', "'data.batch_size'; only numbers under game. and optimizer."),
     (f'{R1}=1; {R1}=2', 'is given twice'),
+    (f'{R1}+{R1}=1,2', 'is given twice'),
+    (f'{R1}=1,2,1.0', 'gamma=1,2,1.0 has a number twice'),
+    (f'{R1}=1,{"9" * 400}', 'gamma is not a number, or too large'),
   ],
 )
 def test_mistakes_are_one_line(sweep, says, tmp_path):
@@ -291,7 +346,7 @@ def test_points_and_labels():
   sweep = sweeps.read({'sweep': 'game.a.x=1,2.5 ; optimizer.g.x + optimizer.d.x=3', 'seeds': 2})
   assert sweep == Sweep({'game.a.x': (1, 2.5), 'optimizer.g.x+optimizer.d.x': (3,)}, 2)
   assert sweep.size == 4 and len(sweep.points) == 2
-  assert sweeps.told(sweep.points[1]) == 'a.x=2.5, g.x=3'
+  assert sweeps.told(sweep.points[1]) == 'a.x=2.5, g.x+d.x=3'
   placed = sweeps.placed({'game': {'b': 1}, 'optimizer': {'g': {'x': 0.5}}}, sweep.points[0])
   assert placed == {'game': {'b': 1, 'a': {'x': 1}}, 'optimizer': {'g': {'x': 3.0}, 'd': {'x': 3}}}
   assert sweeps.labels(['game.a.r1.gamma', 'game.b.r1.gamma']) == ['a.r1.gamma', 'b.r1.gamma']

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxgan import config as configs
-from jaxgan import models, train
+from jaxgan import health, models, train
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.session import Session
 from tests import tiny
@@ -120,11 +120,14 @@ def test_a_nan_that_stays_ends_in_one_clear_line(game, tmp_path):
   )
   with pytest.raises(
     train.TrainingError,
-    match=r'^step 6: loss of the discriminator .* gave up after 2 new tries \(retries=2\)',
+    match=r'^step 6: loss of the discriminator .* gave up after 2 new tries \(retries=2\); '
+    'diverged: try lower learning rates',
   ) as error:
     train.train(tiny_config(retries=2), tmp_path, bad)
   assert '\n' not in str(error.value)
   assert Checkpoints(tmp_path / 'checkpoints').steps() == [4]  # nothing bad was ever saved
+  (last,) = health.read(tmp_path / 'health.json')
+  assert last['step'] == 6 and last['state'] == 'diverged' and 'is not finite' in last['evidence']
 
 
 def test_a_config_that_does_not_fit_the_checkpoint_is_one_line(game, tmp_path):

@@ -4,25 +4,48 @@ A look samples 256 pictures, asks the discriminator about them and about as many
 the parameters. It never takes more than a share of the run's time: a look that would is left out.
 """
 
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxgan import datasets, health, plots, progress
+from jaxgan import datasets, health, progress
 from jaxgan.datasets import points
+from jaxgan.datasets.dataset import parse_split
 from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
 from jaxgan.evaluators.spectra import kernels, largest_singular_value
 
+LEAST = 8  # samples that can be compared
 MOST_PARAMETERS = 2**24  # of a player whose way is followed
 
 
 def flat(params: Any) -> np.ndarray:
   """All parameters of a player as one vector."""
   return np.concatenate([np.ravel(x) for x in jax.tree.leaves(jax.device_get(params))])
+
+
+def check_held_out(split: str, held_out: str, size_of: Callable[[str], int]) -> None:
+  """Whether no example is in both parts of a data set.
+
+  Args:
+    split, held_out: the parts, as data.split names them.
+    size_of: split -> number of its examples.
+
+  Raises:
+    ValueError: some are.
+  """
+  (name, rows), (other, held) = parse_split(split), parse_split(held_out)
+  if name == other:
+    size = size_of(name)
+    a, b = rows(size), held(size)
+    shared = min(a.stop, b.stop) - max(a.start, b.start)
+    if shared > 0:
+      raise ValueError(
+        f'held_out={held_out} has {shared:,} examples of data.split={split}, which are trained on; '
+        'give parts that share none, such as train[:90%] and train[90%:]'
+      )
 
 
 class Looks:
@@ -75,9 +98,10 @@ class Looks:
     row['fake_accuracy'] = float(np.mean(found['fake'] < 0))
     row['diversity'], row['duplicates'] = health.diversity(fake, self.reference)
     if self.mixture is not None:
-      means = self.mixture.means
-      nearest = np.linalg.norm(fake[:, 0, 0, None] - means, axis=-1).argmin(1)
-      share = np.bincount(nearest, minlength=len(means)) / len(nearest)
+      means, std = self.mixture
+      away = np.linalg.norm(fake[:, 0, 0, None] - means, axis=-1)
+      near = away.min(1) < max(health.distances(means).min() / 2, 3 * std)  # of a mode, not between
+      share = np.bincount(away.argmin(1)[near], minlength=len(means)) / len(fake)
       row['modes'] = float(np.sum(4 * len(share) * share > 1))  # a quarter of its part, at least
       row['modes_known'] = float(len(share))
     if self.before is not None:
@@ -120,7 +144,13 @@ def make(
 
   Raises:
     NotApplicable: the game has no samples that a discriminator scores.
+    ValueError: too few samples to compare, or held-out pictures that are trained on.
   """
+  if not isinstance(samples, int) or samples < LEAST:
+    raise ValueError(f'samples={samples!r}; expected {LEAST} or more')
+  part = run.part
+  if held_out and part and 'data' in run.config:
+    check_held_out(run.config['data']['split'], held_out, lambda split: part(split).size)
   look = Looks(run, samples, held_out)
   file = run.workdir / 'health.json'
   history: list[dict[str, Any]] = health.read(file)
@@ -142,7 +172,7 @@ def make(
       progress.say(f'  health at step {step:,}: {said}')
       told[0] = said.state
     run.writer.write_texts(step, {'health': str(said)})
-    plots.atomically(file, lambda f: f.write((json.dumps(history, indent=1) + '\n').encode()))
+    health.write(file, history)
     taken.append(time.monotonic() - now)
     curves = {k: v for k, v in row.items() if k not in ('finite', 'progress', 'modes_known')}
     run.writer.write_scalars(step, {f'health/{name}': value for name, value in curves.items()})

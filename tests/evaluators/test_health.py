@@ -3,12 +3,15 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan import config as configs
-from jaxgan import evaluators, health, train
+from jaxgan import datasets, evaluators, health, train
+from jaxgan.config import ConfigError
 from jaxgan.evaluators.health import Looks
+from jaxgan.games import Game
 
 
 def planted(**changes):
@@ -61,6 +64,42 @@ def test_held_out_pictures_are_the_part_asked_for(tmp_path):
   assert 'overfitting' in health.read(tmp_path / 'health.json')[-1]
 
 
+@pytest.mark.parametrize(
+  'changes, says',
+  [
+    ({'evaluators__health': {'every': 10, 'samples': 1}}, 'samples=1; expected 8 or more'),
+    (
+      {'health__held_out': 'train[90%:]'},
+      r'train\[90%:\] has 10,000 examples of data.split=train,',
+    ),
+    ({'data__split': 'train[:91%]', 'health__held_out': 'train[90000:]'}, 'has 1,000 examples'),
+  ],
+)
+def test_wrong_options_are_one_line(changes, says, tmp_path):
+  with pytest.raises(ConfigError, match=says) as error:
+    train.train(planted(**changes), tmp_path)
+  assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('scale, modes', [(1.0, 8), (0.5, 0), (3.0, 0)])
+def test_a_sample_is_of_a_mode_only_near_it(scale, modes):
+  data = datasets.load('points', 'ring8')
+  ring = jnp.asarray(data.arrays['mean'][:8])
+  game = Game(lambda: 0, {}, {
+    'latent': lambda players, key, n: jax.random.normal(key, (n, 2)),
+    'sample': lambda players, key, label, z: (
+      scale * (ring[jnp.arange(len(z)) % 8] + 0.01 * z)[:, None, None]
+    ),
+    'score': lambda players, key, image, label: image.sum((1, 2, 3)),
+  })  # fmt: skip
+  players = {'discriminator': {'params': {'kernel': jnp.ones((2, 2))}}}
+  row = Looks(evaluators.Run(game, data, None, None))(players)
+  assert row['modes'] == modes and row['modes_known'] == 8
+  assert health.verdict([row] * 3).state == {
+    1.0: 'healthy', 0.5: 'generator collapsed', 3.0: 'diverged'
+  }[scale]  # fmt: skip
+
+
 def test_a_picture_that_is_not_finite_is_seen():
   class Data:
     size, arrays = 8, None  # of a data set
@@ -71,8 +110,6 @@ def test_a_picture_that_is_not_finite_is_seen():
         'image': np.zeros((len(index), 2, 2, 1), np.float32),
         'label': np.zeros(len(index), np.int32),
       }
-
-  from jaxgan.games import Game
 
   game = Game(lambda: 0, {}, {
     'latent': lambda players, key, n: jax.numpy.zeros((n, 1)),
