@@ -233,10 +233,19 @@ def _filled(
   if norm not in NORMS:
     raise WeightsError(f'norm={norm!r}; expected one of {", ".join(NORMS)}')
   given = {k: v for k, v in strip(state_dict).items() if not IGNORED.search(k)}
-  if norm == 'instance':
-    given = {k: v for k, v in given.items() if not RUNNING.search(k)}
   biased = any(f'{x.theirs}.bias' in given for x in layers if x.kind != 'norm' and x.bias is None)
   gains = any(f'{x.theirs}.weight' in given for x in layers if x.kind == 'norm')
+  if gains and any(
+    map(RUNNING.search, given)
+  ):  # the reference's convolutions have one or the other
+    if norm == 'instance' and not biased:
+      raise WeightsError(
+        "running statistics and no biases: these are batch norms; give norm='batch'"
+      )
+    if norm == 'batch' and biased:
+      raise WeightsError("biases before the norms: these are instance norms; give norm='instance'")
+  if norm == 'instance':
+    given = {k: v for k, v in given.items() if not RUNNING.search(k)}
   kind = 'instance_affine' if norm == 'instance' and gains else norm
   expected: dict[str, tuple[tuple[str, str, str], tuple[int, ...], tuple[int, ...] | None]] = {}
   for x in layers:

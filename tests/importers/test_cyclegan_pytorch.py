@@ -31,6 +31,7 @@ def norm_of(kind, width):
     'instance': lambda: nn.InstanceNorm2d(width),
     'early': lambda: nn.InstanceNorm2d(width, track_running_stats=True),
     'affine': lambda: nn.InstanceNorm2d(width, affine=True),
+    'early affine': lambda: nn.InstanceNorm2d(width, affine=True, track_running_stats=True),
     'none': lambda: nn.Identity(),
   }[kind]()
 
@@ -198,6 +199,25 @@ def test_early_checkpoints_have_statistics_that_are_left_out():
   made = cyclegan_pytorch.generator(weights, 'resnet_2blocks', ngf=4)
   assert 'batch_stats' not in made[1]
   compared(module, made, 3, training=True)
+
+
+@pytest.mark.parametrize(
+  'kind, norm, right', [('batch', 'instance', 'batch'), ('early affine', 'batch', 'instance')]
+)
+def test_one_norm_is_not_taken_for_the_other(kind, norm, right):
+  made = [
+    (
+      cyclegan_pytorch.generator,
+      randomised(ResNet(4, 2, kind)),
+      {'netG': 'resnet_2blocks', 'ngf': 4},
+    ),
+    (cyclegan_pytorch.generator, randomised(UNet(4, 5, kind)), {'netG': 'unet_32', 'ngf': 4}),
+    (cyclegan_pytorch.discriminator, randomised(patchgan(4, 3, kind)), {'ndf': 4, 'input_nc': 6}),
+  ]
+  for make, module, options in made:
+    with pytest.raises(WeightsError, match=f"give norm='{right}'"):
+      make(module.state_dict(), norm=norm, **options)
+    make(module.state_dict(), norm=right, **options)
 
 
 def test_the_published_networks_have_a_place():
