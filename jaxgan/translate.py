@@ -2,9 +2,12 @@
 
 import html
 import itertools
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from absl import flags
 
@@ -20,7 +23,9 @@ def define_flags() -> None:
   flags.DEFINE_string('input', None, 'folder of pictures')
   flags.DEFINE_string('output', None, 'folder to write: pictures of the same names, and index.html')
   flags.DEFINE_string('target', None, 'folder of what should come out, by name, for the page')
-  flags.DEFINE_enum('direction', 'AtoB', ['AtoB', 'BtoA'], 'which way')
+  flags.DEFINE_enum(
+    'direction', None, ['AtoB', 'BtoA'], 'which way, A and B of the data [as data.direction says]'
+  )
   flags.DEFINE_enum(
     'size',
     'trained',
@@ -52,6 +57,29 @@ def pictures_in(root: Path) -> list[tuple[str, Path]]:
     if name == other:
       raise ConfigError(f'{one} and {two} would both become {name}.png; rename one of them')
   return found
+
+
+def check_apart(output: Path, **folders: Path) -> None:
+  """Whether what is written cannot fall among what is read.
+
+  Raises:
+    ConfigError: the output is one of the folders, or one holds the other.
+  """
+  out = output.resolve()
+  for name, folder in folders.items():
+    there = folder.resolve()
+    if out == there or out in there.parents or there in out.parents:
+      raise ConfigError(
+        f'--output={output} and --{name}={folder}: one holds the other; give an output of its own'
+      )
+
+
+def free(wanted: str, names: Iterable[str]) -> str:
+  """A folder's name, with underscores where pictures lie in one of that name."""
+  taken = {name.split('/')[0].lower() for name in names if '/' in name}
+  while wanted in taken:
+    wanted += '_'
+  return wanted
 
 
 def read(path: Path, trained: Any, own_size: bool, multiple: int) -> Any:
@@ -102,7 +130,7 @@ def multiple_of(trained: Any) -> int:
 def page(rows: Sequence[Sequence[tuple[str, str]]], title: str) -> str:
   """HTML of pictures side by side: rows of (caption, relative path)."""
   cell = lambda caption, path: (
-    f'<figure><img src="{html.escape(path, quote=True)}" alt="{html.escape(caption, quote=True)}">'
+    f'<figure><img src="{quote(path)}" alt="{html.escape(caption, quote=True)}">'
     f'<figcaption>{html.escape(caption)}</figcaption></figure>'
   )
   body = '\n'.join(f'<div>{"".join(cell(*one) for one in row)}</div>' for row in rows)
@@ -122,28 +150,58 @@ def main(argv: Sequence[str]) -> int:
   for name in ('workdir', 'input', 'output'):
     if given[name].value is None:
       raise ConfigError(f'--{name} is missing; expected --workdir, --input and --output')
-  found = pictures_in(Path(given.input).expanduser())
-  targets = dict(pictures_in(Path(given.target).expanduser())) if given.target else {}
+  folders = {k: Path(given[k].value).expanduser() for k in ('input', 'target') if given[k].value}
+  output = Path(given.output).expanduser()
+  check_apart(output, **folders)
+  found = pictures_in(folders['input'])
+  targets = dict(pictures_in(folders['target'])) if 'target' in folders else {}
   from jaxgan import sample
 
   trained = sample.load(given.workdir, given.checkpoint, given.ema)
   if 'translate' not in trained.game.predict:
     known = ', '.join(trained.game.predict)
     raise ConfigError(f'the system in {given.workdir} can {known} but not translate')
+  forth = way(trained, given.direction)
   try:
-    write(trained, found, targets, Path(given.output).expanduser())
+    bad = write(trained, found, targets, output, *forth)
   except OSError as error:
     raise ConfigError(f'{given.output} cannot be written: {error.strerror or error}') from error
-  except ValueError as error:  # a direction that the game does not know
-    raise ConfigError(str(error).splitlines()[0]) from error
-  print(f'step {trained.step}: wrote {len(found)} pictures and index.html to {given.output}')
-  return 0
+  wrote = len(found) - sum(path in bad for _, path in found)
+  print(f'step {trained.step}: wrote {wrote} pictures and index.html to {given.output}')
+  for reason in bad.values():
+    print(f'left out: {reason}', file=sys.stderr)
+  return 1 if bad else 0
+
+
+def way(trained: Any, wanted: str | None) -> tuple[str, str]:
+  """(direction in the data's names, the same in the game's): those are exchanged where the data were turned.
+
+  Raises:
+    ConfigError: the system does not go that way.
+  """
+  from jaxgan.evaluators.translations import goes
+
+  learnt = trained.config['data']['direction']
+  named = wanted or learnt
+  forth = 'AtoB' if named == learnt else 'BtoA'
+  if not goes(trained.game, trained.players, trained.image_shape, forth):
+    raise ConfigError(f'--direction={named}; this system was trained {learnt}, and knows no other')
+  return named, forth
 
 
 def write(
-  trained: Any, found: Sequence[tuple[str, Path]], targets: dict[str, Path], output: Path
-) -> None:
-  """Translates pictures one by one, and writes them, what was put in, and the page."""
+  trained: Any,
+  found: Sequence[tuple[str, Path]],
+  targets: dict[str, Path],
+  output: Path,
+  named: str,
+  direction: str,
+) -> dict[Path, str]:
+  """Translates pictures one by one, and writes them, what was put in, and the page.
+
+  Returns:
+    Picture -> reason, of those that cannot be read.
+  """
   from tqdm import tqdm
 
   from jaxgan import plots
@@ -153,21 +211,34 @@ def write(
   own = given.size == 'own'
   multiple = multiple_of(trained) if own else 1
   seed = trained.config['seed'] if given.seed is None else given.seed
-  translate = translator(trained.game, given.direction, given.noise, seed)
-  rows = []
+  translate = translator(trained.game, direction, given.noise, seed)
+  inputs, beside = (free(name, (n for n, _ in found)) for name in ('inputs', 'targets'))
+  for half in output.rglob('.*.tmp'):  # of a run that was killed
+    if re.fullmatch(r'\..+\.(png|html)\w{8}\.tmp', half.name):
+      half.unlink()
+  rows, bad = [], {}
   for name, path in tqdm(found, 'translating', unit='img', leave=False):
-    image = read(path, trained, own, multiple)
+    try:
+      image = read(path, trained, own, multiple)
+    except ConfigError as error:
+      bad[path] = str(error)
+      continue
     drawn = translate(trained.players, image[None])[0]
-    plots.save(output / 'inputs' / f'{name}.png', image)
+    plots.save(output / inputs / f'{name}.png', image)
     plots.save(output / f'{name}.png', drawn)
-    row = [(f'{name}: input', f'inputs/{name}.png'), ('output', f'{name}.png')]
+    row = [(f'{name}: input', f'{inputs}/{name}.png'), ('output', f'{name}.png')]
     if name in targets:
       like = trained._replace(image_shape=drawn.shape)  # larger than the input of super-resolution
-      plots.save(output / 'targets' / f'{name}.png', read(targets[name], like, own, multiple))
-      row.append(('target', f'targets/{name}.png'))
+      try:
+        target = read(targets[name], like, own, multiple)
+        plots.save(output / beside / f'{name}.png', target)
+        row.append(('target', f'{beside}/{name}.png'))
+      except ConfigError as error:
+        bad[targets[name]] = str(error)
     rows.append(row)
-  title = f'{trained.config["model"]} {given.direction}, step {trained.step}'
+  title = f'{trained.config["model"]} {named}, step {trained.step}'
   plots.atomically(output / 'index.html', lambda file: file.write(page(rows, title).encode()))
+  return bad
 
 
 def run() -> None:

@@ -1,9 +1,12 @@
 """From training on pairs to a translated folder: the evaluator, the command, and what both do alike."""
 
 import functools
+import re
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from flax import linen as nn
 from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan import models, sample, train, translate, writers
+from jaxgan import models, plots, sample, train, translate, writers
 from jaxgan.config import ConfigError
 from jaxgan.datasets import DataError, Dataset, pictures
 from jaxgan.datasets.dataset import from_arrays
@@ -106,8 +109,14 @@ def test_a_picture_of_training_comes_out_the_same_in_use(run, given):
   page = (run / 'out' / 'index.html').read_text()
   places = [page.index(f'src="deep/{i:02d}.png"') for i in range(PAIRS.size)]
   assert places == sorted(places)
-  # the sheet of training has the very pictures: three columns of 16 pixels, enlarged
-  assert (run / 'run' / 'translations.png').exists()
+  # the sheet of training has the very pictures: three rows of input, output and target
+  at = [0, 6, 11]
+  written = [pixels(run / 'out' / 'deep' / f'{i:02d}.png').astype(np.uint8) for i in at]
+  columns = [[PAIRS.arrays[k][i] for i in at] for k in ('image', 'target')]
+  cells = [x for row in zip(columns[0], written, columns[1]) for x in row]
+  expected = plots.grid(np.stack(cells), 3, column_labels=['input', 'output', 'target'])
+  sheet = pixels(run / 'run' / 'translations.png')
+  assert np.abs(sheet - expected).max() <= 1
   scores = writers.scalars(run / 'run')[-1]
   expected = np.abs(as_evaluated - (PAIRS.arrays['target'] / 127.5 - 1)).mean()
   np.testing.assert_allclose(scores['l1'], expected, rtol=1e-4)
@@ -144,10 +153,10 @@ def test_other_sizes_targets_and_seeds(run, given):
     (['--workdir={run}', '--input={run}/in', '--output={run}/x'], 'holds no checkpoints'),
     (
       ['--workdir={run}/run', '--input={run}/in', '--output={run}/x', '--direction=BtoA'],
-      "direction='BtoA'; this system knows AtoB",
+      '--direction=BtoA; this system was trained AtoB, and knows no other',
     ),
     (
-      ['--workdir={run}/run', '--input={run}/in', '--output={run}/in/deep/00.png'],
+      ['--workdir={run}/run', '--input={run}/in', '--output={run}/run/config.json'],
       'cannot be written',
     ),
   ],
@@ -156,6 +165,86 @@ def test_one_clear_line(run, given, words, message):
   given(*(word.format(run=run) for word in words))
   with pytest.raises(ConfigError, match=message):
     translate.main(['translate'])
+
+
+@pytest.mark.parametrize('output', ['in', 'in/deep', '.', 'in/deep/../new', 'link'])
+def test_what_is_read_is_not_written_over(run, given, output):
+  if not (run / 'link').exists():
+    (run / 'link').symlink_to(run / 'in')
+  before = sorted((p, p.read_bytes()) for p in (run / 'in').rglob('*') if p.is_file())
+  words = [f'--workdir={run / "run"}', f'--output={run / output}']
+  (run / 'else').mkdir(exist_ok=True)
+  Image.new('RGB', (4, 4)).save(run / 'else' / 'a.png')
+  for name, folders in (
+    ('input', [f'--input={run / "in"}']),
+    ('target', [f'--input={run / "else"}', f'--target={run / "in"}']),
+  ):
+    given(*words, *folders)
+    with pytest.raises(ConfigError, match=rf'(?s)--output=.* and --(input|{name})=.* of its own$'):
+      translate.main(['translate'])
+  assert before == sorted((p, p.read_bytes()) for p in (run / 'in').rglob('*') if p.is_file())
+
+
+def test_folders_and_names_of_every_kind(run, given):
+  """Users' own folders inputs and targets, and what has a meaning in an address."""
+  names = ['a', 'inputs/a', 'inputs_/a', 'targets/a', '50%25 #1?']
+  for i, name in enumerate(names):
+    file = run / 'odd' / f'{name}.png'
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(PAIRS.arrays['image'][i]).save(file)
+  out = run / 'odd out'
+  folders = [f'--input={run / "odd"}', f'--target={run / "odd"}', f'--output={out}']
+  given(f'--workdir={run / "run"}', *folders)
+  half, other = out / 'deep' / '.a.pngabcd_123.tmp', out / '.mine.tmp'
+  half.parent.mkdir(parents=True)
+  for file in (half, other):
+    file.touch()
+  assert translate.main(['translate']) == 0
+  assert other.exists() and not half.exists()
+  for i, name in enumerate(names):
+    for folder in ('inputs__', 'targets_'):
+      np.testing.assert_array_equal(pixels(out / folder / f'{name}.png'), PAIRS.arrays['image'][i])
+  sources = re.findall('src="(.*?)"', (out / 'index.html').read_text())
+  assert len(sources) == len(set(sources)) == 3 * len(names)
+  assert all((out / unquote(urlsplit(source).path)).is_file() for source in sources)
+
+
+def test_pictures_that_cannot_be_read_are_listed_at_the_end(run, given, capsys):
+  for folder in ('some', 'some targets'):
+    (run / folder).mkdir()
+    for name in 'abc':
+      Image.fromarray(PAIRS.arrays['image'][0]).save(run / folder / f'{name}.png')
+  for bad in ('some/a.png', 'some targets/b.png'):
+    (run / bad).write_bytes(b'no picture')
+  folders = [f'--input={run / "some"}', f'--target={run / "some targets"}']
+  given(f'--workdir={run / "run"}', *folders, f'--output={run / "some out"}')
+  assert translate.main(['translate']) == 1
+  told = capsys.readouterr()
+  assert 'wrote 2 pictures' in told.out
+  lines = [line for line in told.err.splitlines() if line.startswith('left out: ')]
+  assert [Path(line.split(' cannot be read')[0]).name for line in lines] == ['a.png', 'b.png']
+  assert sorted(p.name for p in (run / 'some out').glob('*.png')) == ['b.png', 'c.png']
+  assert (run / 'some out' / 'targets' / 'c.png').exists()
+
+
+def test_directions_are_those_of_the_data():
+  """Where the config turned the data, A to B of the game is B to A."""
+
+  def made(build, learnt):
+    game = build(Scale(), Discriminator())
+    batch = {k: jnp.asarray(PAIRS.arrays[k][:2] / 127.5 - 1) for k in ('image', 'target')}
+    players = game.init(jax.random.key(0), batch)
+    config = {'data': {'direction': learnt}}
+    return SimpleNamespace(game=game, players=players, image_shape=(16, 16, 3), config=config)
+
+  one = functools.partial(paired, noise=False)
+  assert translate.way(made(one, 'AtoB'), None) == ('AtoB', 'AtoB')
+  for wanted in ('BtoA', None):
+    assert translate.way(made(one, 'BtoA'), wanted) == ('BtoA', 'AtoB')
+  with pytest.raises(ConfigError, match='--direction=AtoB; this system was trained BtoA'):
+    translate.way(made(one, 'BtoA'), 'AtoB')
+  assert translate.way(made(cycle, 'AtoB'), 'BtoA') == ('BtoA', 'BtoA')
+  assert translate.way(made(cycle, 'BtoA'), 'AtoB') == ('AtoB', 'BtoA')
 
 
 def test_names_that_would_be_one(tmp_path):
