@@ -291,6 +291,9 @@ def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
   assert copy['in_domain'] < 0.05 and copy['class_accuracy'] > 0.95 and 'l1' not in copy
   assert copy['kernel_distance'] > 10 * abs(true['kernel_distance'])
   assert ways.baselines['shift']['in_domain'] > 0.9  # for the colour is all there is
+  own = domains._replace(arrays={**domains.arrays, 'target_label': 1 - label})
+  np.testing.assert_array_equal(translations.Way(run, own, 'BtoA', 240, None).label, 1 - label)
+  np.testing.assert_array_equal(translations.Way(run, own, 'AtoB', 240, None).label, label)
   back = translations.Way(run, domains, 'BtoA', 64, None)
   np.testing.assert_array_equal(back.inputs[0], arrays['target'][0])
 

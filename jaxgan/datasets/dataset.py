@@ -85,7 +85,7 @@ def from_arrays(
 
 
 def turned(dataset: Dataset) -> Dataset:
-  """The set with image and target exchanged.
+  """The set with image and target exchanged, and the labels of two domains.
 
   Raises:
     DataError: it has no target.
@@ -94,13 +94,19 @@ def turned(dataset: Dataset) -> Dataset:
   if 'target' not in one:
     raise DataError(f'{dataset.name} has no target to begin with; leave direction=AtoB')
 
-  def turn(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {**columns, 'image': columns['target'], 'target': columns['image']}
+  other = {'image': 'target', 'label': 'target_label'}
+  other |= {v: k for k, v in other.items()}
 
-  arrays = dataset.arrays
-  if arrays is not None and 'target' in arrays:
-    arrays = turn(arrays)
-  fetch = lambda indices: turn(dataset.fetch(indices))
+  def turn(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k: columns.get(other.get(k, k), v) for k, v in columns.items()}
+
+  arrays = None if dataset.arrays is None else turn(dataset.arrays)
+  labels = (arrays or {}).get('label') if 'target_label' in (arrays or {}) else None
+
+  def fetch(indices: np.ndarray) -> dict[str, np.ndarray]:
+    columns = turn(dataset.fetch(indices))  # without target_label, which does not travel
+    return columns if labels is None else columns | {'label': labels[indices]}
+
   return dataset._replace(image_shape=one['target'].shape[1:], fetch=fetch, arrays=arrays)
 
 

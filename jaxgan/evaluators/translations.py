@@ -152,10 +152,13 @@ class Way:
     judge: Any,
     distance: Any = None,
   ):
-    batch = held_out.fetch(_spread(held_out.size, samples))
+    at = _spread(held_out.size, samples)
+    batch = held_out.fetch(at)
     forth = direction == 'AtoB'
     self.inputs, self.targets = (batch[k] for k in ('image', 'target')[:: 1 if forth else -1])
-    self.label, self.paired, self.judge = batch['label'], held_out.paired, judge
+    label = None if forth else (held_out.arrays or {}).get('target_label')
+    self.label = batch['label'] if label is None else label[at]
+    self.paired, self.judge = held_out.paired, judge
     self.domain, self.name = ('B' if forth else 'A'), direction
     self.distance, self.game = distance, run.game
     self.back = 'BtoA' if forth else 'AtoB'

@@ -69,6 +69,18 @@ def test_no_emoji_is_in_both_domains_nor_held_out(read_once):
   assert 650 < len(codes[0]) < 780 and 650 < len(codes[1]) < 780
 
 
+def test_two_domains_turned_have_each_its_own_labels():
+  forth, back = (datasets.load('unpaired', 'emoji', direction=d) for d in ('AtoB', 'BtoA'))
+  at = np.arange(40)
+  one, other = forth.fetch(at), back.fetch(at)
+  np.testing.assert_array_equal(other['image'], one['target'])
+  np.testing.assert_array_equal(other['target'], one['image'])
+  assert set(other) == set(one) and (one['label'] != other['label']).any()
+  for labels, mine, theirs in ((one, forth, back), (other, back, forth)):
+    np.testing.assert_array_equal(labels['label'], mine.arrays['label'][at])
+    np.testing.assert_array_equal(labels['label'], theirs.arrays['target_label'][at])
+
+
 def test_super_resolution_has_pictures_and_their_reductions(tmp_path):
   test = datasets.load('reduced', 'emoji', split='test')
   drawn = datasets.load('pairs', 'emoji', split='test')
