@@ -1,6 +1,7 @@
 """The notebooks: every one runs from top to bottom, and is committed without what it printed."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -51,3 +52,12 @@ def test_runs_with_two_steps(path, tmp_path, monkeypatch):
   assert len(pictures) >= shown >= 2  # each of them once at least
   trains = any('train.train(' in cell.source for cell in notebook.cells)
   assert trains == any('checkpoints' in found.name for found in tmp_path.glob('runs/*/*'))
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_commands_name_the_folder_that_the_training_before_them_writes(path):
+  for cell in nbformat.read(path, as_version=4).cells:
+    trained = re.findall(r'-m jaxgan\.main --config=configs/(\S+)', cell.source)
+    written = {f'runs/{config.replace(".py", "").replace(":", "-")}' for config in trained}
+    used = set(re.findall(r'-m jaxgan\.\w+ --workdir=(\S+)', cell.source))
+    assert not trained or used <= written

@@ -17,9 +17,9 @@ from PIL import Image
 from jaxgan import config as configs
 from jaxgan import models, plots, sample, train, translate, writers
 from jaxgan.config import ConfigError
-from jaxgan.datasets import DataError, Dataset, pictures
+from jaxgan.datasets import Dataset, pictures
 from jaxgan.datasets.dataset import from_arrays
-from jaxgan.evaluators import NotApplicable, Run, translations
+from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
 from jaxgan.importers.torch_file import WeightsError
 
@@ -366,14 +366,3 @@ def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path):
   bicubic = np.stack([Image.fromarray(x).resize((16, 16), Image.Resampling.BICUBIC) for x in small])
   np.testing.assert_allclose(scores['l1_below_copy'], 1 - scores['l1'] / error(bicubic), atol=1e-6)
   assert sheets[0].ndim == 4
-
-
-def test_what_does_not_fit():
-  def part(split):
-    raise DataError('there is no test')
-
-  game = paired(Generator(), Discriminator())
-  with pytest.raises(NotApplicable, match='there is no test'):
-    translations.make(Run(game, PAIRS, Path(), None, part=part))
-  with pytest.raises(ValueError, match='can score but not translate'):
-    translations.make(Run(game._replace(predict={'score': None}), PAIRS, Path(), None))

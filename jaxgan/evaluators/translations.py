@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxgan import datasets, losses, plots, progress
 from jaxgan.datasets import Dataset, cache, pictures
-from jaxgan.evaluators import Evaluate, NotApplicable, Run
+from jaxgan.evaluators import Evaluate, Run
 from jaxgan.games import Game
 from jaxgan.importers.torch_file import WeightsError
 from jaxgan.metrics import classifier
@@ -210,6 +210,24 @@ def _ready(images: np.ndarray) -> np.ndarray:
   return images.astype(np.float32) / 127.5 - 1
 
 
+def measured_on(run: Run, held_out: str) -> Dataset:
+  """That part of the data; where there is none, val or test or the training pictures, and a line that says so."""
+  if not (held_out and run.part):
+    return run.dataset
+  lacking = ''
+  for part in dict.fromkeys((held_out, 'val', 'test')):
+    try:
+      data = run.part(part)
+    except datasets.DataError as error:
+      lacking = lacking or str(error)
+      continue
+    if lacking:
+      progress.say(f'  translations: measured on {part}: {lacking}')
+    return data
+  progress.say(f'  translations: measured on the training pictures: {lacking}')
+  return run.dataset
+
+
 def make(
   run: Run,
   held_out: str = 'test',
@@ -228,30 +246,30 @@ def make(
 
   Args:
     run: its game must have predict 'translate'.
-    held_out: part of the data, as in data.split; '' = the training pictures themselves.
+    held_out: part of the data, as in data.split; '' = the training pictures themselves; see `measured_on`.
     samples: pictures that are scored.
     rows: pictures on a sheet.
     directions: which ways.
     judge: also train a classifier of both domains, which takes about a minute, once.
 
   Raises:
-    ValueError: the game cannot translate.
-    NotApplicable: the data have no such part.
+    ValueError: the game cannot translate, or there are too few pictures for a judge.
   """
   if 'translate' not in run.game.predict:
     raise ValueError(f'this game can {", ".join(run.game.predict)} but not translate; leave it out')
+  data = measured_on(run, held_out)
   try:
-    data = run.part(held_out) if held_out and run.part else run.dataset
-  except datasets.DataError as error:
-    raise NotApplicable(str(error)) from error
-  sees = Judge(run.dataset, run.cache_dir, run.seed) if judge else None
+    sees = Judge(run.dataset, run.cache_dir, run.seed) if judge else None
+  except classifier.ClassifierError as error:
+    off = '--config.evaluators.translations.judge=False'
+    raise ValueError(f'judge=True: {error}; {off} leaves it out') from error
   shape = data.fetch(np.zeros(1, np.int64))['target'].shape[1:]
   distance, lacking = perceptual_distance(shape) if data.paired else (None, '')
   if lacking:
     progress.say(f'  translations: without the perceptual distance: {lacking}')
   ways = [Way(run, data, direction, samples, sees, distance) for direction in directions]
   for way in ways:
-    for name, scores in way.baselines.items():
+    for name, scores in way.baselines.items() if way.paired or sees else ():
       told = ', '.join(f'{k} {v:.4g}' for k, v in scores.items())
       progress.say(f'  translations {way.name}: {name} scores {told}')
     if sees and way.paired:
