@@ -85,6 +85,9 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--preview', default='preview.png', help='the sheet to write')
   given = parser.parse_args(argv)
   root = Path(given.folder).expanduser()
+  if given.resolution < 1:
+    print(f'--resolution={given.resolution}; expected 1 or more', file=sys.stderr)
+    return 2
   try:
     found = find(root, parse_split(given.split)[0])
   except DataError as e:

@@ -1,4 +1,4 @@
-"""A folder of pictures: PNG, JPEG or WebP of any size, labels from subfolders or a CSV.
+"""A folder of pictures: PNG, JPEG, WebP, TIFF or BMP of any size, labels from subfolders or a CSV.
 
 `python -m jaxgan.datasets.folder DIR --resolution=64` checks every file and draws a preview sheet.
 """
@@ -21,7 +21,7 @@ from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
 from jaxgan.datasets.order import Sampler
 from jaxgan.datasets.stream import require_grain
 
-EXTENSIONS = ('.png', '.jpg', '.jpeg', '.webp')
+EXTENSIONS = ('.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', '.bmp')
 SPLITS = ('train', 'training', 'val', 'valid', 'validation', 'test', 'eval')
 CHUNK = 32
 NAMED = 5  # unreadable files named in the error itself; the rest stand in the list it points to

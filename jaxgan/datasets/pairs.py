@@ -12,6 +12,8 @@ from jaxgan.datasets import cache, edges, embedded, emoji, folder, pictures
 from jaxgan.datasets.cache import Columns
 from jaxgan.datasets.dataset import DataError, Dataset, from_arrays, parse_split
 
+TWICE = 'is one of several of its name'
+
 
 class Pair(NamedTuple):
   """A pair of a folder: its name, a function that opens both as Pillow has them, and the files."""
@@ -94,6 +96,8 @@ def _folder(
   channels: int,
 ) -> Dataset:
   pairs, alone = find(root, part)
+  if names := [name for name, reason in alone if reason == TWICE]:
+    raise DataError(f'{root}: {names[0]} {TWICE}; rename or delete {len(names)} such pictures')
   for side in 'AB':
     if names := [name[2:] for name, _ in alone if name[0] == side]:
       raise DataError(
@@ -141,14 +145,23 @@ def _folder(
 
 
 def find(root: Path, part: str) -> tuple[list[Pair], list[tuple[str, str]]]:
-  """The pairs of a folder, and (name, reason) of pictures that have no partner.
+  """The pairs of a folder, and (name, reason) of pictures that have no partner, or several.
 
   Raises:
-    DataError: no folder, or no picture in it.
+    DataError: no folder, another layout, or no picture in it.
   """
   if not root.is_dir():
     raise DataError(f'data_dir={root} is not a folder')
-  return _by_name(root, part) if (root / 'A').is_dir() else (_side_by_side(root, part), [])
+  if (root / 'A').is_dir():
+    return _by_name(root, part)
+  others = ['B', 'a', 'b', *(f'{part}{end}' for end in ('A', 'B', '/A', '/B', '/a', '/b'))]
+  for other in others:
+    if (root / other).is_dir():
+      raise DataError(
+        f'{root} holds {other}: no layout of pairs; expected A/{part} and B/{part}, or A and B, by name, or '
+        f'pictures side by side in {part}; two domains, {part}A and {part}B, are source=unpaired'
+      )
+  return _side_by_side(root, part), []
 
 
 def _side_by_side(root: Path, part: str) -> list[Pair]:
@@ -169,15 +182,27 @@ def _by_name(root: Path, part: str) -> tuple[list[Pair], list[tuple[str, str]]]:
   """Of the pictures of one name in A and in B, and those that are in one of them only."""
   if not (root / 'B').is_dir():
     raise DataError(f'{root} holds A but no folder B; expected the partners of its pictures there')
-  sides = {}
+  sides, twice = {}, []
   for side in 'AB':
     files = folder.find(folder.split_folder(root / side, part), 'none')
     sides[side] = {str(Path(n).with_suffix('')): p for n, p in zip(files.names, files.paths)}
+    twice += [
+      (f'{side}/{n}', TWICE)
+      for n, p in sorted(zip(files.names, files.paths))
+      if sides[side][str(Path(n).with_suffix(''))] != p
+    ]
   alone = [
     (f'{here}/{name}', f'has no partner of its name in {there}')
     for here, there in ('AB', 'BA')
     for name in sorted(set(sides[here]) - set(sides[there]))
   ]
-  both = lambda *paths: tuple(map(pictures.decode, paths))
+
+  def one(path: Path) -> Any:
+    try:
+      return pictures.decode(path)
+    except DataError as error:
+      raise DataError(f'{path.relative_to(root)}: {error}') from None
+
+  both = lambda *paths: tuple(map(one, paths))
   a, b = sides['A'], sides['B']
-  return [Pair(n, partial(both, a[n], b[n]), [a[n], b[n]]) for n in a if n in b], alone
+  return [Pair(n, partial(both, a[n], b[n]), [a[n], b[n]]) for n in a if n in b], [*twice, *alone]

@@ -156,8 +156,36 @@ def test_two_folders_by_name(tmp_path):
   with pytest.raises(DataError, match=r'1 of 3 pictures in .*A have no partner .* in B: c'):
     load()
   (tmp_path / 'B' / 'c.png').write_text('no picture')
-  with pytest.raises(DataError, match=r'c \(not a picture\)'):
+  with pytest.raises(DataError, match=r'c \(B/c\.png: not a picture\)'):
     load()
+
+
+def test_two_pictures_of_one_name_are_not_one(tmp_path, capsys):
+  for name in ('A/x.png', 'A/x.jpg', 'B/x.png', 'A/y.png', 'B/y.png'):
+    picture(tmp_path / name)
+  with pytest.raises(DataError, match=r'A/x\.(png|jpg) is one of several of its name'):
+    datasets.load('pairs', data_dir=str(tmp_path), cache_dir=str(tmp_path / 'cache'))
+  assert check.main([str(tmp_path), '--resolution=8', f'--preview={tmp_path / "s.png"}']) == 1
+  assert 'is one of several of its name' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('layout', ['a', 'trainA', 'train/A', 'train/b', 'B'])
+def test_other_layouts_are_no_pictures_side_by_side(tmp_path, layout):
+  picture(tmp_path / layout / 'x.png')
+  picture(tmp_path / 'train' / 'y.png')
+  with pytest.raises(DataError, match=f'holds {layout}: .* expected A/train and B/train') as error:
+    datasets.load('pairs', data_dir=str(tmp_path), cache_dir=str(tmp_path / 'cache'))
+  assert '\n' not in str(error.value)
+
+
+def test_tiff_and_bmp_are_read_too(tmp_path):
+  for side in 'AB':
+    (tmp_path / side).mkdir()
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / side / 'deep.tif')
+    picture(tmp_path / side / 'b.bmp', (8, 8), 90)
+  found = datasets.load('pairs', data_dir=str(tmp_path), cache_dir=str(tmp_path / 'cache'))
+  for name in ('image', 'target'):
+    assert sorted(found.arrays[name][:, 0, 0, 0]) == [90, round(40_000 * 255 / 65535)]
 
 
 def test_two_domains_of_different_sizes(tmp_path):
@@ -230,6 +258,7 @@ def test_the_check_lists_what_does_not_pair_or_open(tmp_path, capsys):
   assert 'A/y: has no partner of its name in B' in out.out
   assert 'B/z: has no partner of its name in A' in out.out
   assert told(tmp_path / 'nowhere')[0] == 2
+  assert told(beside, '--resolution=0')[0] == 2
   assert told(beside, '--split=test')[1].err.count('\n') == 1
 
 
