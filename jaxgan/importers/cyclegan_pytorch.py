@@ -14,6 +14,7 @@ with dropout: `module.apply(variables, x, train=True, rngs={'dropout': key}, mut
 at a time.
 """
 
+import numbers
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ from jaxgan.nn.resnet_generator import ResNetGenerator
 from jaxgan.nn.unet import UNetGenerator
 
 NORMS = ('batch', 'instance', 'none')
+PADDINGS = ('reflect', 'replicate', 'zero')
 IGNORED = re.compile(r'\.(num_batches_tracked|filt)$')  # counters; the fixed filters of CUT's blurs
 RUNNING = re.compile(r'\.running_(mean|var)$')
 # the axes of [out, in, kh, kw] and of a transposed convolution's [in, out, kh, kw] as [kh, kw, in, out]
@@ -89,11 +91,16 @@ def generator(
   Source: Isola et al. 2016, arXiv 1611.07004; Zhu et al. 2017, arXiv 1703.10593; Park et al. 2020, arXiv
   2007.15651, in the authors' PyTorch code.
   """
+  _check_whole(ngf=ngf, input_nc=input_nc, output_nc=output_nc)
+  _check_bool(use_dropout=use_dropout, no_antialias=no_antialias)
+  if padding_type not in PADDINGS:
+    raise WeightsError(f'padding_type={padding_type!r}; expected one of {", ".join(PADDINGS)}')
   rate = 0.5 if use_dropout else 0.0
   shared: dict[str, Any] = {'channels': ngf, 'image_channels': output_nc, 'dropout': rate}
-  found = re.fullmatch(r'resnet_(\d+)blocks|unet_(\d+)', netG)
+  found = re.fullmatch(r'resnet_(\d+)blocks|unet_(\d+)', str(netG))
   if found and found[1]:
     blocks = int(found[1])
+    _check_blocks(strip(state_dict), padding_type, use_dropout)
     layers = _resnet(blocks, ngf, input_nc, output_nc, padding_type, use_dropout, not no_antialias)
     module: nn.Module = ResNetGenerator(
       blocks=blocks, padding=padding_type, antialias=not no_antialias, **shared
@@ -136,6 +143,8 @@ def discriminator(
 
   Source: as `generator`.
   """
+  _check_whole(ndf=ndf, n_layers_D=n_layers_D, input_nc=input_nc)
+  _check_bool(no_antialias=no_antialias)
   if netD == 'pixel':
     layers = [
       Layer('net.0', 'conv_0', 'conv', input_nc, ndf, 1, True),
@@ -151,6 +160,41 @@ def discriminator(
   else:
     raise WeightsError(f'netD={netD!r}; expected basic, n_layers or pixel')
   return _filled(module, layers, state_dict, norm, f'netD={netD}, ndf={ndf}, norm={norm}')
+
+
+def _check_whole(**arguments: Any) -> None:
+  for name, value in arguments.items():
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+      raise WeightsError(f'{name}={value!r}; expected a whole number, 1 or more')
+
+
+def _check_bool(**arguments: Any) -> None:
+  for name, value in arguments.items():
+    if not isinstance(value, bool):
+      raise WeightsError(f'{name}={value!r}; expected True or False')
+
+
+def _places(padding_type: str, use_dropout: bool) -> tuple[int, int]:
+  """Numbers of the convolutions of a residual block."""
+  padded = int(padding_type != 'zero')
+  return padded, 2 * padded + 3 + use_dropout
+
+
+def _check_blocks(given: Mapping[str, Any], padding_type: str, use_dropout: bool) -> None:
+  """Whether the residual blocks of the weights have the paddings and the dropout of the arguments."""
+  found = {
+    int(match[1])
+    for name, value in given.items()
+    if (match := re.search(r'\.conv_block\.(\d+)\.weight$', name)) and len(value.shape) == 4
+  }
+  for padding in (padding_type, *PADDINGS):
+    for dropout in (use_dropout, not use_dropout):
+      if found == set(_places(padding, dropout)):
+        if (padding, dropout) != (padding_type, use_dropout):
+          raise WeightsError(
+            f'residual blocks of padding_type={padding!r}, use_dropout={dropout}; give these'
+          )
+        return
 
 
 def _unet(depth: int, ngf: int, input_nc: int, output_nc: int) -> list[Layer]:
@@ -195,10 +239,10 @@ def _resnet(
     layers.append(Layer(f'model.{place}', f'down_{i}', 'conv', wide // 2, wide, 3))
     layers.append(Layer(f'model.{place + 1}', f'down_norm_{i}', 'norm', wide, wide))
     place += 3 + antialias
-  wide, padded = 4 * ngf, int(padding_type != 'zero')
+  wide = 4 * ngf
   for i in range(blocks):
     inside = f'model.{place + i}.conv_block'
-    for j, at in enumerate((padded, 2 * padded + 3 + use_dropout)):
+    for j, at in enumerate(_places(padding_type, use_dropout)):
       layers.append(Layer(f'{inside}.{at}', f'block_{i}_conv_{j}', 'conv', wide, wide, 3))
       layers.append(Layer(f'{inside}.{at + 1}', f'block_{i}_norm_{j}', 'norm', wide, wide))
   place += blocks

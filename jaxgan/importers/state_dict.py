@@ -1,5 +1,6 @@
 """What the importers of PyTorch checkpoints do alike with names and arrays."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from jaxgan.importers.torch_file import WeightsError
 
 
 def strip(state_dict: Mapping[str, Any]) -> dict[str, Any]:
-  """The arrays by name, without the prefix that nn.DataParallel puts before every one.
+  """The arrays by name, without the prefixes that nn.DataParallel and torch.compile put before every one.
 
   Raises:
     WeightsError: no names to arrays.
@@ -22,8 +23,9 @@ def strip(state_dict: Mapping[str, Any]) -> dict[str, Any]:
       'or what torch_file.read gives, or the entry of it that holds the network'
     )
   given = dict(state_dict)
-  while given and all(name.startswith('module.') for name in given):
-    given = {name.removeprefix('module.'): value for name, value in given.items()}
+  prefix = re.compile(r'(module|_orig_mod)\.')
+  while given and all(map(prefix.match, given)):
+    given = {prefix.sub('', name, count=1): value for name, value in given.items()}
   return given
 
 

@@ -4,6 +4,8 @@
 are published, narrow, the checkpoints of before 2018 and the mistakes.
 """
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -258,7 +260,14 @@ def test_from_a_file_with_a_prefix(tmp_path, legacy):
     ({'norm': 'layer'}, {}, "norm='layer'; expected one of batch, instance, none"),
     ({}, {'model.1.weight': None}, r'weights without model\.1\.weight; expected'),
     ({}, {'fc.weight': np.zeros(3)}, r'no place for fc\.weight; expected those of netG'),
-    ({'padding_type': 'reflect'}, {}, r'without model\.10\.conv_block\.1\.weight'),
+    ({'padding_type': 'reflect'}, {}, "blocks of padding_type='zero', use_dropout=False; give"),
+    ({'use_dropout': True}, {}, "blocks of padding_type='zero', use_dropout=False; give these"),
+    ({'padding_type': None}, {}, 'padding_type=None; expected one of reflect, replicate, zero'),
+    ({'padding_type': 'same'}, {}, "padding_type='same'; expected one of reflect"),
+    ({'netG': None}, {}, 'netG=None; expected resnet_9blocks'),
+    ({'ngf': '8'}, {}, "ngf='8'; expected a whole number, 1 or more"),
+    ({'output_nc': 0}, {}, 'output_nc=0; expected a whole number, 1 or more'),
+    ({'use_dropout': 'no'}, {}, "use_dropout='no'; expected True or False"),
   ],
 )
 def test_one_clear_line(change, given, message):
@@ -266,6 +275,26 @@ def test_one_clear_line(change, given, message):
   with pytest.raises(WeightsError, match=message) as error:
     cyclegan_pytorch.generator(weights, **{**ARGS, **change})
   assert '\n' not in str(error.value)
+
+
+def test_dropout_that_is_not_asked_for():
+  moved = {re.sub(r'(conv_block)\.3\.', r'\1.4.', k): v for k, v in state().items()}
+  with pytest.raises(WeightsError, match=r"padding_type='zero', use_dropout=True; give these"):
+    cyclegan_pytorch.generator(moved, **ARGS)
+  cyclegan_pytorch.generator(moved, **ARGS, use_dropout=True)
+
+
+def test_the_prefixes_of_compiled_and_parallel_networks():
+  plain = cyclegan_pytorch.generator(state(), **ARGS)[1]
+  for prefix in ('_orig_mod.', 'module._orig_mod.', '_orig_mod.module.'):
+    given = {f'{prefix}{k}': v for k, v in state().items()}
+    jax.tree.map(np.testing.assert_array_equal, plain, cyclegan_pytorch.generator(given, **ARGS)[1])
+
+
+@pytest.mark.parametrize('layers', [2.5, True, 0, None])
+def test_a_count_of_layers_that_is_none(layers):
+  with pytest.raises(WeightsError, match=f'n_layers_D={layers}; expected a whole number'):
+    cyclegan_pytorch.discriminator({}, 'n_layers', n_layers_D=layers)
 
 
 def test_an_unknown_discriminator():
