@@ -88,18 +88,29 @@ def prepare(words: Sequence[str]) -> list[str]:
 
 
 def final_config() -> ConfigDict:
-  """The config with the options set aside; what the user gave also holds in the smoke form."""
+  """The config with the options set aside; what the user gave also holds in the smoke form.
+
+  Where the user chose a network, options that the file sets for another are left out.
+  """
   config = CONFIG.value
   for path, value in EXTRA.items():
     configs.place(config, path, value)
-  if not SMOKE.value:
-    return config
-  small = configs.smoke(config)
-  for path in GIVEN:
-    configs.place(
-      small, path, functools.reduce(lambda section, key: section[key], path.split('.'), config)
-    )
-  return small
+  if SMOKE.value:
+    kept, config = config, configs.smoke(config)
+    own_data = {'data.source', 'data.name', 'data.data_dir'}
+    for path in {*GIVEN, *(own_data if own_data & set(GIVEN) else ())}:
+      configs.place(
+        config, path, functools.reduce(lambda section, key: section[key], path.split('.'), kept)
+      )
+  if {'game.generator', 'game.discriminator'} & set(GIVEN):
+    from jaxgan.games import translating
+
+    generator, discriminator = (config.game.get(k, '') for k in ('generator', 'discriminator'))
+    with config.unlocked():
+      for name in translating.foreign(generator, discriminator, [*config.game]):
+        if f'game.{name}' not in GIVEN:
+          del config.game[name]
+  return config
 
 
 def config_keys(words: Sequence[str]) -> list[str]:

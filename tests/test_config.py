@@ -127,3 +127,41 @@ def test_load_finds_a_config_by_name_path_and_variant():
   assert configs.load('biggan:cifar10').data.name == 'cifar10'
   with pytest.raises(configs.ConfigError, match="did you mean 'biggan'"):
     configs.load('bigan')
+
+
+CONFIG_OF = """
+import sys
+from absl import flags
+from jaxgan import main
+flags.FLAGS(['main', *main.prepare(sys.argv[1:])])
+print(main.final_config().to_json_best_effort())
+"""
+
+
+@pytest.mark.parametrize(
+  'words, expected',
+  [
+    (
+      ('--config=pix2pix:folder', '--smoke', '--config.data.data_dir=mine'),
+      {'data.data_dir': 'mine', 'data.name': '', 'data.source': 'pairs', 'data.resolution': 32},
+    ),
+    (('--config=pix2pix:folder', '--smoke'), {'data.name': 'emoji', 'game.layers': 1}),
+    (
+      ('--config=pix2pix:edges', '--config.game.discriminator=pixel'),
+      {'game.discriminator': 'pixel', 'game.layers': None, 'game.channels': 32},
+    ),
+    (
+      ('--config=pix2pix:edges', '--config.game.discriminator=pixel', '--config.game.layers=3'),
+      {'game.discriminator': 'pixel', 'game.layers': 3},
+    ),
+    (
+      ('--config=cyclegan', '--smoke', '--config.game.generator=unet'),
+      {'game.generator': 'unet', 'game.blocks': None, 'game.cycle': 5.0, 'game.layers': 1},
+    ),
+  ],
+)
+def test_what_the_user_gives_wins(words, expected):
+  done = subprocess.run([sys.executable, '-c', CONFIG_OF, *words], capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  found = dict(configs.flatten(json.loads(done.stdout)))
+  assert {path: found.get(path) for path in expected} == expected

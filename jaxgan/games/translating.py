@@ -1,7 +1,7 @@
 """What the image-to-image games share: the discriminator of patches, translation, and their networks by name."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ from jaxgan import losses
 from jaxgan.config import nearest
 from jaxgan.games import Game
 from jaxgan.games.judging import Judge, Variables, run
-from jaxgan.games.networks import divide, keywords
+from jaxgan.games.networks import divide, fields_of, keywords
 from jaxgan.games.penalising import Specs, asked, check_penalties, penalise
 from jaxgan.nn.patchgan import PatchDiscriminator, PixelDiscriminator
 from jaxgan.nn.resnet_generator import ResNetGenerator
@@ -152,6 +152,16 @@ def from_translators(
   given = divide(classes, options, keywords(game), keywords(from_translators))
   given[0] = {'image_channels': channels, **given[0]}
   return game(*(network(**own) for network, own in zip(classes, given)), **given[2])
+
+
+def foreign(generator: str, discriminator: str, options: Iterable[str]) -> list[str]:
+  """The options that other networks than these two have, and these have not."""
+  if generator not in GENERATORS or discriminator not in DISCRIMINATORS:
+    return []
+  of = lambda networks: set().union(*map(fields_of, networks))
+  every = of(GENERATORS.values()) | of(DISCRIMINATORS.values())
+  others = every - of((GENERATORS[generator], DISCRIMINATORS[discriminator]))
+  return [name for name in options if name.removeprefix('discriminator_') in others]
 
 
 def check_weights(**weights: float) -> None:
