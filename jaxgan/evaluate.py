@@ -7,9 +7,7 @@
 --workdir=runs/biggan --bootstrap=100          with 95 % intervals, from so many random halves of both sides
 """
 
-import json
 import math
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,7 +57,11 @@ def define_flags() -> None:
   flags.DEFINE_integer('n', 2048, 'samples, and real pictures at most', 2)
   flags.DEFINE_integer('k', 5, 'neighbour of precision, recall, density and coverage', 1)
   flags.DEFINE_integer('seed', 0, 'of the latents and of the choice of real pictures', 0)
-  flags.DEFINE_string('cache_dir', '', 'where classifiers and moments are kept [~/.cache/jaxgan]')
+  flags.DEFINE_string(
+    'cache_dir',
+    '',
+    'where classifiers, moments and opened pictures are kept [~/.cache/jaxgan/data]',
+  )
   flags.DEFINE_string('output', None, 'JSON lines [scores.jsonl in the work folder]')
 
 
@@ -68,7 +70,7 @@ class Samples(NamedTuple):
 
   Attributes:
     step: of the checkpoint; None for pictures that are there already.
-    run: what `scores.of_run` says of it; {} for pictures.
+    run: what the stamp says of it, see `scores.of_run`, or of the pictures.
     draw: gives the pictures, with the classes asked for.
   """
 
@@ -77,7 +79,7 @@ class Samples(NamedTuple):
   draw: 'Callable[[], Pictures]'
 
 
-def read(given: str) -> 'Pictures':
+def read(given: str, cache_dir: str = '') -> 'Pictures':
   """The pictures of a folder, an npz file, an embedded data set, or a part of that (NAME:SPLIT).
 
   Raises:
@@ -90,7 +92,7 @@ def read(given: str) -> 'Pictures':
   if path.suffix == '.npz':
     return _of_npz(path)
   if path.is_dir():
-    return scoring.of_dataset(datasets.load('folder', data_dir=given), 'train')
+    return scoring.of_dataset(datasets.load('folder', data_dir=given, cache_dir=cache_dir), 'train')
   name, _, split = given.partition(':')
   if name in embedded.SETS:
     split = split or 'train'
@@ -104,7 +106,10 @@ def _of_npz(path: Path) -> 'Pictures':
   from jaxgan.measures import Pictures
 
   try:
-    with np.load(path) as file:
+    file = np.load(path)
+    if not isinstance(file, np.lib.npyio.NpzFile):
+      raise ConfigError(f'{path} is a single array of .npy; expected what np.savez writes')
+    with file:
       name = next((n for n in ('image', 'images', 'arr_0', 'x') if n in file.files), '')
       if not name:
         raise ConfigError(
@@ -114,8 +119,10 @@ def _of_npz(path: Path) -> 'Pictures':
       of_class = next((n for n in ('label', 'labels', 'y') if n in file.files), '')
       labels = file[of_class] if of_class else np.zeros(len(images), np.int64)
       names = file['class_names'].tolist() if 'class_names' in file.files else []
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-    raise ConfigError(f'{path} cannot be read as .npz: {error}') from error
+  except ConfigError:
+    raise
+  except Exception as error:  # zip files break in a dozen ways
+    raise ConfigError(f'{path} cannot be read as .npz: {" ".join(str(error).split())}') from error
   if (
     images.ndim != 4
     or images.dtype != np.uint8
@@ -154,18 +161,26 @@ def main(argv: Sequence[str]) -> int:
     raise ConfigError('no reference given; try --reference=FOLDER or --reference=pixel_faces')
   if not math.isfinite(given.truncation):
     raise ConfigError(f'truncation={given.truncation}; expected a number, such as 0.5')
+  foreign = [f for f in ('ema', 'truncation', 'checkpoint', 'run') if flags.FLAGS[f].present]
+  if given.workdir is None and foreign:
+    raise ConfigError(f'--{foreign[0]} is of a run; --samples are there already: leave it out')
   chosen = scoring.DEFAULT if given.metrics is None else given.metrics
-  measures.check(chosen)
+  measures.check(chosen, given.workdir is not None or bool(given.held_out))
   if given.bootstrap == 1:
     raise ConfigError('--bootstrap=1; one half has no spread, expected 2 or more, such as 100')
   if given.workdir is None:
-    pictures = scoring.drawn(read(given.samples), given.n, given.seed)
-    fakes, reference = [Samples(None, {}, lambda: pictures)], read(given.reference)
-    held_out = read(given.held_out) if given.held_out else None
+    look = lambda place: read(place, given.cache_dir)
+    pictures = scoring.drawn(look(given.samples), given.n, given.seed)
+    made_by: dict[str, Any] = {'truncation': None, 'samples': scoring.named(pictures).name}
+    fakes, reference = [Samples(None, made_by, lambda: pictures)], look(given.reference)
+    held_out = look(given.held_out) if given.held_out else None
     output = Path(given.output or 'scores.jsonl')
   else:
     fakes, reference, held_out = _of_workdir(given)
     output = Path(given.output or Path(given.workdir) / 'scores.jsonl')
+  measures.check(chosen, held_out is not None)
+  scores.append(output, [])
+  made = fakes[0].draw()
   judge = scoring.Judge(
     reference,
     given.features,
@@ -176,23 +191,17 @@ def main(argv: Sequence[str]) -> int:
     given.cache_dir,
     held_out,
     given.bootstrap,
+    made,
   )
-  lines = []
-  for step, made_by, draw in fakes:
-    made = draw()
-    records = judge(made.images, given.truncation, made.labels, made.classes, **made_by)
+  plotted = []
+  for step, told, draw in fakes:
+    made = made if step == fakes[0].step else draw()
+    records = judge(made.images, labels=made.labels, classes=made.classes, **told)
+    scores.append(output, records)
     print(f'{"step " + format(step, ",") if step is not None else given.samples}:')
     print(table(records), flush=True)
-    lines += [json.dumps({'step': step, **json.loads(scores.to_json(r))}) for r in records]
-  try:
-    output.expanduser().parent.mkdir(parents=True, exist_ok=True)
-    with output.expanduser().open('a') as file:
-      file.write('\n'.join(lines) + '\n')
-  except OSError as error:
-    raise ConfigError(f'{output} cannot be written: {error.strerror or error}') from error
+    plotted += [{'step': step, r.stamp.metric: r.value} for r in records]
   if len(fakes) > 1:
-    rows = [json.loads(line) for line in lines]
-    plotted = [{'step': r['step'], r['stamp']['metric']: r['value']} for r in rows]
     plots.curves(plotted, output.with_suffix('.png'), 'scores of the checkpoints')
   s = records[0].stamp
   print(
@@ -211,16 +220,18 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
 
   which: list[Any] = [given.checkpoint]
   if given.checkpoint == 'all':
-    which = Checkpoints(Path(given.workdir).expanduser() / 'checkpoints').steps()
+    which = Checkpoints(Path(given.workdir).expanduser() / 'checkpoints').steps() or ['latest']
   trained = sample.load(given.workdir, which[-1], given.ema, given.run)
   if not {'sample', 'latent'} <= {*trained.game.predict}:
     raise ConfigError(f'this system can {", ".join(trained.game.predict)} and draws no samples')
   data = {k: v for k, v in trained.config['data'].items() if k not in BATCHING}
   part = lambda split: scoring.of_dataset(datasets.load(**{**data, 'split': split}), split)
-  reference = part(data['split']) if given.reference is None else read(given.reference)
+  reference = (
+    part(data['split']) if given.reference is None else read(given.reference, given.cache_dir)
+  )
   unseen = given.held_out or trained.config.get('health', {}).get('held_out')
   held_out = part(unseen) if unseen else None
-  made_by = scores.of_run(trained.config, given.ema)
+  made_by = {**scores.of_run(trained.config, given.ema), 'truncation': given.truncation}
 
   def sampler(step: Any) -> Callable[[], Pictures]:
     def draw() -> Pictures:
@@ -237,7 +248,8 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
     return draw
 
   steps = [trained.step] if given.checkpoint != 'all' else which
-  return [Samples(step, made_by, sampler(step)) for step in steps], reference, held_out
+  fakes = [Samples(step, {**made_by, 'step': step}, sampler(step)) for step in steps]
+  return fakes, reference, held_out
 
 
 def run() -> None:

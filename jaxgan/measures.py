@@ -12,6 +12,8 @@ from jaxgan.metrics.class_accuracy import classification_accuracy_score
 from jaxgan.metrics.frechet import Moments
 
 SUBSETS = 10  # whose kernel distances give its standard error
+KERNEL: dict[str, Any] = {'kernel': 'polynomial', 'degree': 3, 'gamma': None, 'coef0': 1.0}
+PARTS: dict[str, Any] = {'splits': 10, 'shuffle': True, 'seed': 2020}  # of the Inception Score
 POINTS, DIRECTIONS, PATCHES, PAIRS = 15, 512, 128, 1000  # stamped with the metrics that they are of
 SURE = 1.959964  # standard errors either way that hold 95 % of a normal distribution
 Values = dict[str, tuple[float, float | None]]  # name -> (value, standard error)
@@ -115,19 +117,23 @@ class Metric(NamedTuple):
     of: Sides -> values; those of several names where they are computed together.
     settings: Sides -> what the stamp says besides, name -> value.
     pixels: whether it looks at the pictures themselves instead of features.
+    logits: whether it looks at logits instead, without their bias where the network has those.
     classes: whether both sides need the same classes.
     held_out: whether it needs real pictures that training did not see.
     interval: whether halves of both sides tell how sure it is.
     bounds: that no value can be beyond.
+    least: pictures a side.
   """
 
   of: Callable[[Any], Values]
   settings: Callable[[Any], dict[str, Any]] = lambda sides: {}
   pixels: bool = False
+  logits: bool = False
   classes: bool = False
   held_out: bool = False
   interval: bool = True
   bounds: tuple[float, float] = (-np.inf, np.inf)
+  least: int = 2
 
 
 class Measured(NamedTuple):
@@ -160,8 +166,8 @@ def _intra_class(s: Sides) -> Values:
 def _kernel(s: Sides) -> Values:
   x, y = s.fake.features, s.real.features
   size = max(2, min(len(x), len(y)) // SUBSETS)  # disjoint: their spread is that of new samples
-  parts = metrics.kernel_distance(x, y, subsets=None, subset_size=size)
-  whole = metrics.kernel_distance(x, y, subset_size=None)
+  parts = metrics.kernel_distance(x, y, subsets=None, subset_size=size, **KERNEL)
+  whole = metrics.kernel_distance(x, y, subset_size=None, **KERNEL)
   return {'kernel_distance': (whole.mean, parts.standard_error)}
 
 
@@ -171,17 +177,30 @@ def _neighbours(s: Sides) -> Values:
 
 
 def _inception(s: Sides) -> Values:
-  found = metrics.inception_score(s.fake.logits)
+  found = metrics.inception_score(s.fake.logits, **PARTS)
   return {'inception_score': (found.mean, found.standard_error)}
 
 
+def _as_many(s: Sides, of: Callable[[Seen], np.ndarray]) -> list[np.ndarray]:
+  """Of both sides as many as the smaller has, chosen at random."""
+  both = [of(s.real), of(s.fake)]
+  least = min(map(len, both))
+  return [x[np.sort(np.random.default_rng(0).permutation(len(x))[:least])] for x in both]
+
+
+def _paired(s: Sides) -> dict[str, Any]:
+  return {'count_each': min(len(side.pictures.images) for side in (s.real, s.fake))}
+
+
 def _sliced(s: Sides) -> Values:
-  value = metrics.sliced_wasserstein(s.real.features, s.fake.features, DIRECTIONS)
+  real, fake = _as_many(s, lambda side: side.features)
+  value = metrics.sliced_wasserstein(real, fake, DIRECTIONS)
   return {'sliced_wasserstein': (value, None)}
 
 
 def _patches(s: Sides) -> Values:
-  found = metrics.patch_swd(s.real.pictures.images, s.fake.pictures.images, PATCHES)
+  real, fake = _as_many(s, lambda side: side.pictures.images)
+  found = metrics.patch_swd(real, fake, PATCHES)
   return {'patch_swd': (found['swd'], None)}
 
 
@@ -208,6 +227,10 @@ def _accuracy(s: Sides) -> Values:
   return {'classification_accuracy_score': (found['accuracy'], None)}
 
 
+def _kernel_settings(s: Sides) -> dict[str, Any]:
+  return {**KERNEL, 'gamma': '1/D', 'subsets': 'whole', 'error_subsets': SUBSETS}
+
+
 def _unseen(s: Sides) -> dict[str, Any]:
   assert s.held_out is not None
   held_out = s.held_out.pictures
@@ -222,16 +245,20 @@ NEAR = Metric(_neighbours, lambda s: {'k': s.k}, bounds=(0, 1))
 COPIES = Metric(_memorisation, _copies, held_out=True, interval=False)
 METRICS = {
   'frechet_distance': Metric(_frechet, bounds=(0, np.inf)),
-  'kernel_distance': Metric(_kernel),
+  'kernel_distance': Metric(_kernel, _kernel_settings),
   'precision': NEAR,
   'recall': NEAR,
   'density': NEAR._replace(bounds=(0, np.inf)),
   'coverage': NEAR,
-  'inception_score': Metric(_inception, bounds=(1, np.inf)),
-  'frechet_infinity': Metric(_infinity, lambda s: {'points': POINTS}),
+  'inception_score': Metric(_inception, lambda s: PARTS, logits=True, bounds=(1, np.inf), least=10),
+  'frechet_infinity': Metric(_infinity, lambda s: {'points': POINTS}, least=3),
   'intra_class_frechet': Metric(_intra_class, classes=True, bounds=(0, np.inf)),
-  'sliced_wasserstein': Metric(_sliced, lambda s: {'projections': DIRECTIONS}, bounds=(0, np.inf)),
-  'patch_swd': Metric(_patches, lambda s: {'patches': PATCHES}, pixels=True, bounds=(0, np.inf)),
+  'sliced_wasserstein': Metric(
+    _sliced, lambda s: {'projections': DIRECTIONS, **_paired(s)}, bounds=(0, np.inf)
+  ),
+  'patch_swd': Metric(
+    _patches, lambda s: {'patches': PATCHES, **_paired(s)}, pixels=True, bounds=(0, np.inf)
+  ),
   'ms_ssim_diversity': Metric(
     _diversity,
     lambda s: {'pairs': PAIRS, 'within_class': bool(s.fake.pictures.classes)},
@@ -246,15 +273,25 @@ METRICS = {
 }
 
 
-def check(names: Sequence[str]) -> None:
-  """Whether all of them are known.
+def check(names: Sequence[str], held_out: bool = True) -> None:
+  """Whether there are some and all of them are known and can be measured.
+
+  Args:
+    names: of METRICS.
+    held_out: whether there are real pictures that training did not see.
 
   Raises:
-    ConfigError: one is not.
+    ConfigError: not so.
   """
+  if not names:
+    raise ConfigError(f'no metrics; expected some of {", ".join(METRICS)}')
   for name in names:
     if name not in METRICS:
       raise ConfigError(f'no metric {name!r}; {nearest(name, METRICS)}')
+    if METRICS[name].held_out and not held_out:
+      raise ConfigError(
+        f'{name} needs real pictures that training did not see; give --held_out=...'
+      )
 
 
 def interval(
@@ -304,10 +341,11 @@ def measure(
     ConfigError: a metric that does not apply to these pictures.
   """
   found: dict[str, Measured] = {}
+  check(names, sides.held_out is not None)
   for of in dict.fromkeys(METRICS[name].of for name in names):
     some = [name for name in names if METRICS[name].of is of]
     metric, rng = METRICS[some[0]], np.random.default_rng(seed)
-    _check_sides(some[0], sides)
+    check_sides(some, sides.real.pictures, sides.fake.pictures, sides.k)
     values, halves = _values(some[0], sides, ''), []
     for _ in range(resamples if metric.interval else 0):
       real, fake = (side.half(rng, metric.classes) for side in (sides.real, sides.fake))
@@ -320,16 +358,29 @@ def measure(
   return {name: found[name] for name in names}
 
 
-def _check_sides(name: str, sides: Sides) -> None:
-  metric, ours, theirs = METRICS[name], sides.fake.pictures.classes, sides.real.pictures.classes
-  if metric.held_out and sides.held_out is None:
-    raise ConfigError(f'{name} needs real pictures that training did not see; give --held_out=...')
-  if metric.classes and (len(theirs) < 2 or ours != theirs):
-    told = [f'{len(c)} ({", ".join(c[:3])}...)' if c else 'none' for c in (ours, theirs)]
-    raise ConfigError(
-      f'{name} needs the same classes, 2 at least, on both sides; samples have {told[0]}, the '
-      f'reference {told[1]}'
-    )
+def check_sides(names: Sequence[str], real: Pictures, fake: Pictures, k: int) -> None:
+  """Whether the metrics apply to such pictures, of which nothing but number and classes is looked at.
+
+  Raises:
+    ConfigError: too few of them, or other classes.
+  """
+  counts = len(real.images), len(fake.images)
+  for name in names:
+    metric, ours, theirs = METRICS[name], fake.classes, real.classes
+    if metric.of is _neighbours and not 1 <= k < min(counts):
+      raise ConfigError(
+        f'{name}: k={k} neighbours need more than k points, not {counts[0]} and {counts[1]}'
+      )
+    if (counts[1] if metric.logits else min(counts)) < metric.least:
+      raise ConfigError(
+        f'{name} of {counts[1]} samples against {counts[0]} real pictures; {metric.least} needed'
+      )
+    if metric.classes and (len(theirs) < 2 or ours != theirs):
+      told = [f'{len(c)} ({", ".join(c[:3])}...)' if c else 'none' for c in (ours, theirs)]
+      raise ConfigError(
+        f'{name} needs the same classes, 2 at least, on both sides; samples have {told[0]}, the '
+        f'reference {told[1]}'
+      )
 
 
 def _values(name: str, sides: Sides, of_what: str) -> Values:

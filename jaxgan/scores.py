@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import os
 import subprocess
 import warnings
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from jaxgan.errors import UserError
 from jaxgan.metrics.features import inception
 from jaxgan.metrics.frechet import Moments
 
-VERSION = 1  # of the metrics of this package; raised whenever the number of one of them changes
-WHOSE = ('config', 'commit')  # of whom the score is: the two that a comparison is between
+VERSION = 2  # of the metrics of this package; raised whenever the number of one of them changes
+WHOSE = ('config', 'commit', 'step', 'samples')  # of whom the score is: what is compared
 FRECHET = 'frechet_distance'
 
 
@@ -39,11 +39,13 @@ class Stamp:
     reference, split, reference_count: the real pictures, and how many of them.
     count: of samples.
     seed: of the samples.
-    truncation: of the latents, 0 = those of training.
-    ema: whether the averaged weights made the samples.
-    dtype: that the features were computed in.
+    truncation: of the latents, 0 = those of training; None = nobody knows.
+    ema: whether the averaged weights made the samples; None = nobody knows.
+    dtype: that the features were computed in, products and convolutions too.
     config: hash of the config of the run.
     commit: of the code that measured, see `commit`.
+    step: of the checkpoint; None = there is none.
+    samples: name and content of pictures that were there already; '' = a run's own.
     settings: the metric's own, as (name, value), sorted.
     version: of the metric.
   """
@@ -58,11 +60,13 @@ class Stamp:
   reference_count: int
   count: int
   seed: int = 0
-  truncation: float = 0.0
-  ema: bool = True
+  truncation: float | None = None
+  ema: bool | None = None
   dtype: str = 'float32'
   config: str = ''
   commit: str = ''
+  step: int | None = None
+  samples: str = ''
   settings: tuple[tuple[str, Any], ...] = ()
   version: int = VERSION
 
@@ -96,7 +100,8 @@ class Score:
   @property
   def told(self) -> str:
     """The number in words: 2.5 ± 0.25 [2.1, 2.9]."""
-    error = '' if self.error is None else f' ± {self.error:.2g}'
+    sure = self.error is not None and math.isfinite(self.error)
+    error = f' ± {self.error:.2g}' if sure else ''
     interval = '' if self.interval is None else ' [{:.5g}, {:.5g}]'.format(*self.interval)
     return f'{self.value:.5g}{error}{interval}'
 
@@ -144,18 +149,18 @@ def of_run(config: Mapping[str, Any], ema: bool = True) -> dict[str, Any]:
 
 
 def differing(one: Stamp, two: Stamp) -> dict[str, tuple[Any, Any]]:
-  """Field -> (of one, of two), of those that must be alike and are not."""
+  """Field -> (of one, of two), of those that must be alike and are not; what nobody knows is like all."""
   fields = (f.name for f in dataclasses.fields(Stamp) if f.name not in WHOSE)
   pairs = {name: (getattr(one, name), getattr(two, name)) for name in fields}
-  return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+  return {name: p for name, p in pairs.items() if p[0] != p[1] and None not in p}
 
 
 def difference(one: Score, two: Score) -> float:
   """The value of one less that of two.
 
   Raises:
-    ScoreError: they were not measured alike; names every field that differs. Only the config and the
-      commit may: they say whose scores they are.
+    ScoreError: they were not measured alike; names every field that differs. Only the config, the commit,
+      the step and the pictures' name may: they say whose scores they are.
   """
   unlike = differing(one.stamp, two.stamp)
   if unlike:
@@ -167,8 +172,28 @@ def difference(one: Score, two: Score) -> float:
 
 
 def to_json(score: Score) -> str:
-  """The record as one line of JSON."""
-  return json.dumps(dataclasses.asdict(score), sort_keys=True)
+  """The record as one line of JSON, in which a number that is not finite is null."""
+  body = dataclasses.asdict(score)
+  plain = lambda x: x if x is None or math.isfinite(x) else None
+  ends = None if score.interval is None else [plain(x) for x in score.interval]
+  body |= {'value': plain(score.value), 'error': plain(score.error), 'interval': ends}
+  return json.dumps(body, sort_keys=True, allow_nan=False)
+
+
+def append(path: Any, records: Sequence[Score]) -> None:
+  """Adds records to a file, a line each, with the step in front; its folder is made when missing.
+
+  Raises:
+    ScoreError: it cannot be written; without records it is only tried.
+  """
+  lines = [f'{{"step": {json.dumps(r.stamp.step)}, {to_json(r)[1:]}\n' for r in records]
+  try:
+    path = Path(path).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('a') as file:
+      file.writelines(lines)
+  except OSError as error:
+    raise ScoreError(f'{path} cannot be written: {error.strerror or error}') from error
 
 
 def from_json(text: str) -> Score:
@@ -181,12 +206,12 @@ def from_json(text: str) -> Score:
     body = json.loads(text)
     stamp = dict(body['stamp'])
     stamp['settings'] = tuple((name, value) for name, value in stamp['settings'])
-    ends = body.get('interval')
+    ends, number = body.get('interval'), lambda x: math.nan if x is None else float(x)
     return Score(
-      float(body['value']),
+      number(body['value']),
       Stamp(**stamp),
       body['error'],
-      None if ends is None else (float(ends[0]), float(ends[1])),
+      None if ends is None else (number(ends[0]), number(ends[1])),
       int(body.get('resamples', 0)),
     )
   except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -227,11 +252,11 @@ def reference_moments(
   try:
     with np.load(path) as file:
       found = Moments(file['mean'], file['cov'], int(file['size']))
-      whole = str(file['stamp']) == told and found.cov.shape == 2 * found.mean.shape
-      if whole and found.size == stamp.reference_count:
+      whole = str(file['stamp']) == told and found.mean.ndim == 1 and np.isfinite(found.cov).all()
+      if whole and found.cov.shape == 2 * found.mean.shape and found.size == stamp.reference_count:
         return found, path
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-    pass  # not there yet, or damaged
+  except Exception:  # not there yet, or damaged: zip files break in a dozen ways
+    pass
   found = compute()
   if found.size != stamp.reference_count:
     raise ScoreError(

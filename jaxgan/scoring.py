@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,26 +41,38 @@ def drawn(pictures: Pictures, count: int, seed: int) -> Pictures:
 
 
 def named(pictures: Pictures) -> Pictures:
-  """The pictures with their content in their name: folders of one name are not one reference."""
-  digest = hashlib.sha256(np.ascontiguousarray(pictures.images).data).hexdigest()
-  return pictures._replace(name=f'{pictures.name}@{digest[:8]}')
+  """The pictures with their content and classes in their name: folders of one name are not one."""
+  digest = hashlib.sha256(repr((pictures.images.shape, pictures.classes)).encode())
+  for array in (pictures.images, pictures.labels.astype(np.int64)):
+    digest.update(np.ascontiguousarray(array).data)
+  return pictures._replace(name=f'{pictures.name}@{digest.hexdigest()[:8]}')
 
 
-def extractor_of(name: str, reference: Pictures, cache_dir: str) -> Extractor:
-  """The network of that name; 'auto' is the reference's own classifier where it has classes.
+def network_of(name: str, reference: Pictures) -> str:
+  """Which network that is; 'auto' is the reference's own classifier where it has classes.
 
   Raises:
-    ConfigError: a classifier is asked for and there are no classes to learn, or weights are missing.
+    ConfigError: there is none, or a classifier is asked for and there are no classes to learn.
   """
   if name not in FEATURES:
     raise ConfigError(f'no features {name!r}; {nearest(name, FEATURES)}')
   if name == 'auto':
     name = 'domain' if len(reference.classes) > 1 else 'efficientnet'
+  if name == 'domain' and len(reference.classes) < 2:
+    raise ConfigError(
+      f'{reference.name} has no classes that a classifier could learn; give --features=efficientnet'
+    )
+  return name
+
+
+def extractor_of(name: str, reference: Pictures, cache_dir: str) -> Extractor:
+  """The network of that name, see `network_of`.
+
+  Raises:
+    ConfigError: as `network_of`, or weights are missing.
+  """
+  name = network_of(name, reference)
   if name == 'domain':
-    if len(reference.classes) < 2:
-      raise ConfigError(
-        f'{reference.name} has no classes that a classifier could learn; give --features=efficientnet'
-      )
     folder = cache.folder(cache_dir) / 'classifiers'
     return domain.load(reference.images, reference.labels, len(reference.classes), folder)
   try:
@@ -84,9 +97,13 @@ class Judge:
     cache_dir: of classifiers and moments; '' = ~/.cache/jaxgan/data.
     held_out: real pictures that training did not see, of which at most n are taken; None = none.
     resamples: halves that give intervals, see `measures.measure`; 0 = no intervals.
+    expected: pictures like those to be scored, of which number, size and classes count: what does not
+      fit them is refused here. None = nothing is known of them.
+
+  Weights are read here; a classifier is trained, or read from the cache, when it is first needed.
 
   Raises:
-    ConfigError: an unknown metric, or see `extractor_of`.
+    ConfigError: an unknown metric, one that cannot be measured, or see `extractor_of`.
   """
 
   def __init__(
@@ -100,23 +117,52 @@ class Judge:
     cache_dir: str = '',
     held_out: Pictures | None = None,
     resamples: int = 0,
+    expected: Pictures | None = None,
   ):
-    measures.check(metrics)
+    measures.check(metrics, held_out is not None)
     self.metrics, self.seed, self.k, self.resamples = tuple(metrics), seed, k, resamples
-    network = not all(measures.METRICS[name].pixels for name in metrics)
-    self.extractor = extractor_of(features, reference, cache_dir) if network else PIXELS
+    pixels = all(measures.METRICS[name].pixels for name in metrics)
+    network = 'pixels' if pixels else network_of(features, reference)
+    self.load = lambda: PIXELS if pixels else extractor_of(features, reference, cache_dir)
     self.cache = cache.folder(cache_dir) / 'moments'
     self.reference = named(drawn(reference, n, seed))
     self.real = Seen(self.reference, self.seen, self.kept)
     whole = n >= len(reference.images)
     self.train = self.real if whole else Seen(named(reference), self.seen)
     self.held_out = None if held_out is None else Seen(named(drawn(held_out, n, seed)), self.seen)
+    if expected is not None:
+      measures.check_sides(metrics, self.reference, expected, k)
+      if network == 'domain':
+        self.check_size(expected.images)
+    if network != 'domain':
+      self.extractor  # noqa: B018  missing weights are told at once
+
+  @cached_property
+  def extractor(self) -> Extractor:
+    """The network."""
+    return self.load()
+
+  def check_size(self, images: np.ndarray) -> None:
+    """Whether a classifier of the reference can look at such pictures."""
+    shape, known = images.shape[1:], self.reference.images.shape[1:]
+    if shape != known:
+      raise ConfigError(
+        f'samples of {shape}, reference of {known}; a classifier of the reference needs one size: '
+        'give --features=efficientnet'
+      )
 
   def seen(self, images: np.ndarray) -> dict[str, np.ndarray]:
     """'features' and, where the network has them, 'logits' of pictures; all local devices take part."""
-    taps = [self.extractor.default, *({'logits'} & set(self.extractor.taps))]
-    found = extract(self.extractor, images, taps, sharding=parallel.local_batches())
-    return {('features' if tap == self.extractor.default else tap): found[tap] for tap in taps}
+    taps = {'features': self.extractor.default, 'logits': self.tap('inception_score')}
+    taps = {name: tap for name, tap in taps.items() if tap in self.extractor.taps}
+    found = extract(self.extractor, images, [*taps.values()], sharding=parallel.local_batches())
+    return {name: found[tap] for name, tap in taps.items()}
+
+  def tap(self, metric: str) -> str:
+    """What of the network a metric looks at."""
+    if not measures.METRICS[metric].logits:
+      return self.extractor.default
+    return 'logits_unbiased' if 'logits_unbiased' in self.extractor.taps else 'logits'
 
   def kept(self, compute: Callable[[], Moments]) -> Moments:
     """The moments of the reference, from the cache where it has them."""
@@ -129,7 +175,7 @@ class Judge:
       metric=metric,
       extractor=network.name,
       sha256=network.sha256,
-      tap=network.default,
+      tap=network.default if network is PIXELS else self.tap(metric),
       resizer=network.resizer,
       reference=self.reference.name,
       split=self.reference.split,
@@ -143,7 +189,7 @@ class Judge:
   def __call__(
     self,
     images: np.ndarray,
-    truncation: float = 0.0,
+    truncation: float | None = 0.0,
     labels: np.ndarray | None = None,
     classes: Sequence[str] = (),
     **run: Any,
@@ -152,20 +198,16 @@ class Judge:
 
     Args:
       images: uint8 [N, H, W, C].
-      truncation: of their latents.
+      truncation: of their latents; None = nobody knows.
       labels: int [N], the classes asked for; None = none were.
       classes: names of the classes; those of the reference, where metrics compare within classes.
-      run: what `scores.of_run` says.
+      run: more of the stamp: what `scores.of_run` says, `step`, `samples`.
 
     Raises:
       ConfigError: pictures of another size, where the network takes only one; or see `measures.measure`.
     """
-    shape, known = images.shape[1:], self.reference.images.shape[1:]
-    if self.extractor.resizer == 'none' and shape != known:
-      raise ConfigError(
-        f'samples of {shape}, reference of {known}; a classifier of the reference needs one size: '
-        'give --features=efficientnet'
-      )
+    if self.extractor.resizer == 'none':
+      self.check_size(images)
     labels = np.zeros(len(images), int) if labels is None else labels
     fake = Seen(Pictures('samples', '', images, labels, tuple(classes)), self.seen)
     sides = measures.Sides(self.real, fake, self.train, self.held_out, self.k)

@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import datasets, evaluate, parallel, plots, scores, scoring
+from jaxgan import datasets, evaluate, measures, parallel, plots, scores, scoring
 from jaxgan.config import ConfigError
+from jaxgan.metrics import inception_score
 from jaxgan.metrics.features import Extractor
 
 FACES = 'pixel_faces'
@@ -31,6 +33,7 @@ def judge_by_pixels(reference, folder, **settings):
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(scoring, 'extractor_of', lambda *arguments: network)
     made = scoring.Judge(reference, cache_dir=str(folder), **settings)
+    assert made.extractor is network
   return made
 
 
@@ -78,6 +81,71 @@ def test_the_stamp_says_what_was_measured(judge):
   fewer = judge(evaluate.read(FACES).images[2000:2100], config='abc')[2]
   with pytest.raises(scores.ScoreError, match='count 200 and 100'):
     scores.difference(record, fewer)
+
+
+def test_the_inception_score_is_of_logits_without_bias_and_its_stamp_says_so(reference, tmp_path):
+  def apply(params, x):
+    flat = x.reshape(len(x), -1) / 64.0
+    logits = flat[:, :12]
+    return {'features': flat, 'logits_unbiased': logits, 'logits': logits + jnp.arange(12.0)}
+
+  taps = {'features': 768, 'logits_unbiased': 12, 'logits': 12}
+  network = Extractor('net', 64 * '0', 'none', taps, 'features', apply, None)
+  images = reference.images[:200]
+  logits = images.reshape(200, -1)[:, :12] / 64.0
+  metrics = ('inception_score', 'kernel_distance')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(scoring, 'extractor_of', lambda *arguments: network)
+    made = scoring.Judge(reference, metrics=metrics, n=300, cache_dir=str(tmp_path))
+    score, kernel = made(images)
+    assert score.value == pytest.approx(inception_score(logits).mean, rel=1e-6)
+    assert score.stamp.title == 'inception_score(net/logits_unbiased)'
+    assert score.stamp.tap == 'logits_unbiased' and kernel.stamp.tap == 'features'
+    network = network._replace(taps={'features': 768, 'logits': 12})
+    other = scoring.Judge(reference, metrics=metrics, n=300, cache_dir=str(tmp_path))(images)[0]
+  assert other.stamp.tap == 'logits' and other.value != pytest.approx(score.value, rel=1e-3)
+  assert dict(score.stamp.settings) == {'splits': 10, 'shuffle': True, 'seed': 2020}
+  told = dict(kernel.stamp.settings)
+  assert (told['kernel'], told['degree'], told['gamma'], told['coef0']) == (
+    'polynomial',
+    3,
+    '1/D',
+    1,
+  )
+  assert (told['subsets'], told['error_subsets']) == ('whole', 10)
+
+
+def test_labels_and_content_are_the_identity_of_pictures(reference):
+  name = scoring.named(reference).name
+  shifted = reference._replace(labels=(reference.labels + 1) % 9)
+  assert scoring.named(reference).name == name != scoring.named(shifted).name
+  assert scoring.named(reference._replace(classes=reference.classes[::-1])).name != name
+  assert scoring.named(reference.at(np.arange(10))).name != name
+
+
+@pytest.mark.parametrize(
+  ('settings', 'says'),
+  [
+    ({'metrics': ()}, 'no metrics; expected some of'),
+    ({'metrics': ('copied',)}, 'copied needs real pictures that training did not see'),
+    ({'metrics': ('recall',), 'k': 0}, 'recall: k=0 neighbours'),
+    ({'metrics': ('recall',), 'k': 50}, 'recall: k=50 neighbours'),
+    ({'metrics': ('inception_score',), 'count': 9}, '9 samples against 60 real .* 10 needed'),
+    ({'metrics': ('intra_class_frechet',), 'classes': ()}, 'samples have none, the reference 9'),
+    ({'shape': (8, 8, 3)}, r'samples of \(8, 8, 3\), reference of \(16, 16, 3\)'),
+  ],
+)
+def test_what_does_not_fit_is_refused_before_a_classifier_is_trained(
+  reference, monkeypatch, settings, says
+):
+  monkeypatch.setattr(scoring, 'extractor_of', lambda *arguments: pytest.fail('trained'))
+  count, shape = settings.pop('count', 50), settings.pop('shape', (16, 16, 3))
+  classes = settings.pop('classes', reference.classes)
+  blank = np.broadcast_to(np.uint8(0), (count, *shape))
+  like = measures.Pictures('samples', '', blank, np.zeros(count, int), classes)
+  with pytest.raises(ConfigError, match=says):
+    scoring.Judge(reference, n=60, expected=like, **settings)
+  scoring.Judge(reference, n=60)
 
 
 def test_pictures_of_another_size_are_refused(judge):
@@ -129,7 +197,8 @@ def test_metrics_of_pixels_need_no_network(reference, tmp_path, looks):
   found = made(reference.images[:200])
   assert [r.stamp.title for r in found] == ['ms_ssim_diversity(pixels)', 'patch_swd(pixels)']
   assert dict(found[0].stamp.settings) == {'pairs': 1000, 'within_class': False} and not looks
-  assert dict(found[1].stamp.settings) == {'patches': 128}
+  assert dict(found[1].stamp.settings) == {'patches': 128, 'count_each': 200}
+  assert dict(made(reference.images[:90])[1].stamp.settings)['count_each'] == 90
 
 
 def test_samples_in_classes_and_pictures_that_training_did_not_see(reference, tmp_path):
@@ -162,6 +231,8 @@ def folders(tmp_path_factory):
   np.savez(root / 'classes.npz', image=images, label=np.arange(40) % 3)
   np.savez(root / 'named.npz', image=images, label=np.arange(40) % 3, class_names=['a', 'b', 'c'])
   (root / 'broken.npz').write_bytes(b'PK nothing')
+  with (root / 'single.npz').open('wb') as file:
+    np.save(file, images)
   return root
 
 
@@ -181,11 +252,18 @@ def test_folders_and_files_hold_the_same_pictures(folders):
     ('floats.npz', r'image is float64 .*; expected uint8 \[N, H, W, 1 or 3\]'),
     ('labels.npz', r'label is int64 \(3,\); expected 40 class numbers'),
     ('broken.npz', 'cannot be read as .npz'),
+    ('single.npz', 'is a single array of .npy'),
   ],
 )
 def test_what_cannot_be_read_is_one_line(folders, name, says):
   with pytest.raises(ConfigError, match=says):
     evaluate.read(str(folders / name))
+
+
+def test_opened_folders_are_kept_where_the_cache_is(folders, tmp_path, monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'home'))
+  evaluate.read(str(folders / 'faces'), str(tmp_path / 'cache'))
+  assert list((tmp_path / 'cache').iterdir()) and not (tmp_path / 'home').exists()
 
 
 def test_a_classifier_needs_classes(folders):
@@ -217,8 +295,14 @@ def test_the_command_writes_records(folders, tmp_path):
     line.pop('step')
     record = scores.from_json(json.dumps(line))
     assert record.stamp.count == 40 and record.resamples == 4 and len(record.interval) == 2
+    assert record.stamp.ema is record.stamp.truncation is record.stamp.step is None
+    assert re.fullmatch('faces@[0-9a-f]{8}', record.stamp.samples)
   for wrong, says in (
     (['--metrics=fid'], "no metric 'fid'"),
+    (['--metrics='], 'no metrics; expected some of'),
+    (['--noema'], '--ema is of a run'),
+    (['--truncation=0.5'], '--truncation is of a run'),
+    ([f'--output={tmp_path}'], 'cannot be written'),
     (
       ['--metrics=copied'],
       'copied needs real pictures that training did not see; give --held_out=',

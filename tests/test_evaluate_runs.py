@@ -8,7 +8,8 @@ import pytest
 from absl import flags
 from flax import linen as nn
 
-from jaxgan import command, config, datasets, evaluate, models, scores
+from jaxgan import command, config, datasets, evaluate, models, scores, scoring
+from jaxgan.errors import UserError
 from jaxgan.games.adversarial import adversarial
 from jaxgan.session import Session
 from tests import tiny
@@ -71,11 +72,33 @@ def test_every_checkpoint_with_the_classes_asked_for(run, tmp_path, capsys):
   (one, first), (two, second) = rows
   assert (one, two) == (1, 2) and first.value > second.value  # the latents show more
   assert dict(first.stamp.settings)['within_class'] is True
+  assert (first.stamp.step, two) == (1, second.stamp.step) and first.stamp.truncation == 0
   assert first.stamp.split == PARTS[0] and first.stamp.config and first.stamp.commit
   assert first.resamples == 3 and first.interval[0] <= first.value <= first.interval[1]
   said = capsys.readouterr().out
   assert 'step 1:' in said and 'ms_ssim_diversity(pixels)' in said
   assert (tmp_path / 'scores.png').exists()
+
+
+def test_what_is_measured_is_written_at_once(run, tmp_path, monkeypatch):
+  judge, calls = scoring.Judge.__call__, []
+
+  def interrupted(*arguments, **settings):
+    calls.append(1)
+    return judge(*arguments, **settings) if len(calls) < 2 else pytest.fail('cut off')
+
+  monkeypatch.setattr(scoring.Judge, '__call__', interrupted)
+  with pytest.raises(pytest.fail.Exception, match='cut off'):
+    run('--metrics=ms_ssim_diversity', '--checkpoint=all')
+  assert len((tmp_path / 'scores.jsonl').read_text().splitlines()) == 1
+
+
+def test_a_folder_without_checkpoints_is_one_line(run, tmp_path):
+  for name in ('missing', 'empty'):
+    (tmp_path / 'empty' / 'checkpoints').mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UserError, match='checkpoint'):
+      run(f'--workdir={tmp_path / name}', '--checkpoint=all')
+    assert not (tmp_path / 'missing').exists()
 
 
 def test_what_the_run_held_out_is_what_training_did_not_see(run, monkeypatch):

@@ -1,6 +1,7 @@
 """Scores as records: what may be called FID, what compares, what is refused, what is kept."""
 
 import dataclasses
+import json
 import subprocess
 
 import numpy as np
@@ -21,6 +22,9 @@ FID = Stamp(
   split='train',
   reference_count=50,
   count=60,
+  truncation=0.0,
+  ema=True,
+  step=5,
 )
 OTHER = {int: 7, float: 0.5, bool: False, str: 'other', tuple: (('k', 3),)}
 
@@ -36,7 +40,7 @@ def test_only_the_frechet_distance_on_the_fid_inception_is_a_fid(field):
 def test_unlike_scores_do_not_compare(field):
   given = OTHER[type(getattr(FID, field))]
   one, two = Score(5.0, FID), Score(3.5, dataclasses.replace(FID, **{field: given}))
-  if field in ('config', 'commit'):
+  if field in ('config', 'commit', 'step', 'samples'):
     assert scores.difference(one, two) == 1.5
     return
   with pytest.raises(ScoreError, match=f'differ in {field} ') as error:
@@ -47,6 +51,27 @@ def test_unlike_scores_do_not_compare(field):
 def test_every_differing_field_is_named():
   two = dataclasses.replace(FID, split='test', count=9, ema=False)
   assert list(scores.differing(FID, two)) == ['split', 'count', 'ema']
+
+
+def test_what_nobody_knows_of_pictures_does_not_part_them_from_a_run():
+  foreign = dataclasses.replace(FID, ema=None, truncation=None, step=None, samples='a.npz@12')
+  assert scores.difference(Score(5.0, FID), Score(3.5, foreign)) == 1.5
+  assert scores.differing(foreign, dataclasses.replace(FID, seed=3)) == {'seed': (0, 3)}
+
+
+def test_records_are_json_where_numbers_are_not_finite(tmp_path):
+  score = Score(np.nan, FID, np.nan, (np.nan, 1.0), 2)
+  refuse = lambda word: pytest.fail(f'{word} is no JSON')
+  assert json.loads(scores.to_json(score), parse_constant=refuse)['error'] is None
+  again = scores.from_json(scores.to_json(score))
+  assert np.isnan(again.value) and again.error is None and np.isnan(again.interval[0])
+  assert Score(2.5, FID, np.nan).told == '2.5'
+  for _ in range(2):
+    scores.append(tmp_path / 'new' / 'scores.jsonl', [score])
+  lines = (tmp_path / 'new' / 'scores.jsonl').read_text().splitlines()
+  assert [json.loads(line, parse_constant=refuse)['step'] for line in lines] == [5, 5]
+  with pytest.raises(ScoreError, match='cannot be written'):
+    scores.append(tmp_path, [])
 
 
 def test_a_record_goes_through_json_and_says_what_it_is():
@@ -129,5 +154,12 @@ def test_reference_moments_are_computed_once_for_each_way_of_measuring(tmp_path)
   third, _ = scores.reference_moments(path.parent, FID, compute)
   assert len(calls) == 8
   np.testing.assert_array_equal(first.mean, third.mean)
+  whole = path.read_bytes()
+  at = whole.index(first.cov.tobytes())
+  for start, byte in ((at, b'\x55'), (whole.index(b'PK\x01\x02') + 10, b'\x63')):  # array, method
+    path.write_bytes(whole[:start] + byte + whole[start + 1 :])
+    again, _ = scores.reference_moments(path.parent, FID, compute)
+    np.testing.assert_array_equal(first.cov, again.cov)
+  assert len(calls) == 10
   with pytest.raises(ScoreError, match='moments of 50 pictures; the stamp says reference_count=8'):
     scores.reference_moments(path.parent, dataclasses.replace(FID, reference_count=8), compute)

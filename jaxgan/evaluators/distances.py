@@ -4,7 +4,6 @@ What the evaluate command says of a checkpoint, while the run goes on; the recor
 scores.jsonl.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ def make(
   samples: int = 2048,
   k: int = 5,
   held_out: str = '',
+  seed: int = 0,
 ) -> Evaluate:
   """Scores samples of averaged weights against the data of the run; the scores are named as the metrics.
 
@@ -33,40 +33,41 @@ def make(
     samples: generated, and real ones at most.
     k: neighbour of precision, recall, density and coverage.
     held_out: part of the data that training does not see, as in data.split, for the metrics that need it.
+    seed: of the latents and of the choice of real pictures; not the run's, for runs of two seeds are to be
+      compared.
 
   Raises:
     NotApplicable: the game draws no samples, or the data are no pictures.
-    ConfigError: an unknown metric or network, or weights that are missing.
+    ConfigError: an unknown metric or network, one that does not fit the data, or weights that are missing.
   """
   if 'sample' not in run.game.predict or not run.dataset.pictures:
     raise NotApplicable('no samples, or no pictures to compare them with')
-  measures.check(metrics)
+  measures.check(metrics, bool(held_out and run.part))
   draw = drawer(run.game, BATCH)
-  ready: list[tuple[scoring.Judge, np.ndarray]] = []
+  reference = scoring.of_dataset(run.dataset, run.config['data']['split'])
+  unseen = scoring.of_dataset(run.part(held_out), held_out) if held_out and run.part else None
+  classes = tuple(run.dataset.class_names) if run.game.conditional else ()
+  labels = np.random.default_rng(seed).choice(reference.labels, samples).astype(np.int32)
+  blank = np.broadcast_to(np.uint8(0), (samples, *run.dataset.image_shape))
+  like = measures.Pictures('samples', '', blank, labels, classes)
+  judge = scoring.Judge(
+    reference, features, metrics, samples, k, seed, run.cache_dir, unseen, expected=like
+  )
 
   def evaluate(step: int, players: Mapping[str, Any], final: bool) -> dict[str, float]:
-    if not ready:  # the classifier is trained, or the weights read, at the first look
-      reference = scoring.of_dataset(run.dataset, run.config['data']['split'])
-      unseen = scoring.of_dataset(run.part(held_out), held_out) if held_out and run.part else None
-      made = scoring.Judge(
-        reference, features, metrics, samples, k, run.seed, run.cache_dir, unseen
-      )
-      labels = np.random.default_rng(run.seed).choice(reference.labels, samples)
-      ready.append((made, labels.astype(np.int32)))
-      progress.say(f'  distances: features of {made.extractor.name}')
-    judge, labels = ready[0]
-    images = draw(players, labels, run.seed)
+    if 'extractor' not in vars(judge):
+      progress.say(f'  distances: features of {judge.extractor.name}')
+    images = draw(players, labels, seed)
     if not np.isfinite(images).all():
       return {}  # nothing can be said of them
     records = judge(
       plots.to_uint8(images)[..., : images.shape[-1]],
       labels=labels,
-      classes=run.dataset.class_names if run.game.conditional else (),
+      classes=classes,
+      step=step,
       **scores.of_run(run.config),
     )
-    with (run.workdir / 'scores.jsonl').open('a') as file:
-      for record in records:
-        file.write(json.dumps({'step': step, **json.loads(scores.to_json(record))}) + '\n')
+    scores.append(run.workdir / 'scores.jsonl', records)
     return {record.stamp.metric: record.value for record in records}
 
   return evaluate

@@ -11,6 +11,7 @@ import os
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -68,7 +69,10 @@ BROKEN = (
   ImportError,
   NotImplementedError,
   OverflowError,
-  RecursionError,
+  OSError,
+  RuntimeError,
+  MemoryError,
+  zlib.error,
 )
 
 
@@ -97,6 +101,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
   try:
     with open(path, 'rb') as file:
       content = _Zip(file).load() if zipfile.is_zipfile(file) else _Legacy(file).load()
+    return {name: tensor.array() for name, tensor in _named(content).items()}
   except FileNotFoundError as error:
     raise WeightsError(f'{path}: no such file') from error
   except IsADirectoryError as error:
@@ -106,10 +111,6 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
   except BROKEN as error:
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise WeightsError(f'{path}: not a PyTorch file, or a damaged one ({reason})') from error
-  try:
-    return {name: tensor.array() for name, tensor in _named(content).items()}
-  except WeightsError as error:
-    raise WeightsError(f'{path}: {error}') from error
 
 
 class _Storage:

@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 import warnings
-import zipfile
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -283,9 +282,12 @@ def cached(
   try:
     with np.load(path) as file:
       params = {name: file[name] for name in file.files}
-    return Classifier(params, float(params.pop('accuracy')))
-  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-    pass  # not there yet, or damaged
+    accuracy, like = float(params.pop('accuracy')), _init(images.shape[1:], num_classes, seed)
+    shapes = lambda tree: {name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()}
+    if shapes(params) == shapes(like) and all(np.isfinite(leaf).all() for leaf in params.values()):
+      return Classifier(params, accuracy)
+  except Exception:  # not there yet, or damaged: zip files break in a dozen ways
+    pass
   trained = train(images, labels, num_classes, seed, **settings)
   try:
     _write(path, trained)

@@ -49,8 +49,38 @@ def test_pictures_that_training_did_not_see(run):
   evaluate = evaluators.make('distances', run, held_out='train[600:700]', **options)
   found = evaluate(1, players_of(run), False)
   assert found['copied'] == 0 and found['memorisation'] > 3  # far off the data
-  with pytest.raises(ConfigError, match='give --held_out='):
-    evaluators.make('distances', run, **options)(1, players_of(run), False)
+
+
+def test_settings_that_cannot_be_measured_stop_the_run_at_its_start(run):
+  for wrong, says in (
+    ({'metrics': ('copied',)}, 'give --held_out='),
+    ({'metrics': ('recall',), 'k': 0}, 'k=0 neighbours'),
+    ({'samples': 1, 'metrics': ('frechet_distance',)}, '1 samples'),
+    ({'metrics': ()}, 'no metrics'),
+    ({'features': 'vgg'}, "no features 'vgg'"),
+  ):
+    with pytest.raises(ConfigError, match=says):
+      evaluators.make('distances', run, **wrong)
+  plain = models.make('gan', image_shape=run.dataset.image_shape, num_classes=0, hidden=8, dim_z=4)
+  with pytest.raises(ConfigError, match='samples have none'):
+    evaluators.make('distances', run._replace(game=plain), metrics=('intra_class_frechet',))
+
+
+def test_missing_weights_stop_the_run_at_its_start(run, monkeypatch, tmp_path):
+  monkeypatch.undo()
+  monkeypatch.setenv('JAXGAN_INCEPTION', str(tmp_path / 'none.pth'))
+  with pytest.raises(ConfigError, match='JAXGAN_INCEPTION'):
+    evaluators.make('distances', run, features='inception')
+
+
+def test_runs_of_two_seeds_compare(run):
+  found = []
+  for seed in (1, 2):
+    made = evaluators.make('distances', run._replace(seed=seed), samples=60, metrics=('recall',))
+    made(3, players_of(run), False)
+    line = (run.workdir / 'scores.jsonl').read_text().splitlines()[-1]
+    found.append(scores.from_json(line.replace('"step": 3, ', '', 1)))
+  assert scores.difference(*found) == 0 and found[0].stamp.step == 3
 
 
 def test_samples_that_are_not_finite_have_no_score(run):

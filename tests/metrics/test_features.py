@@ -7,9 +7,10 @@ import pytest
 
 from jaxgan import parallel
 from jaxgan.importers.torch_file import WeightsError
-from jaxgan.metrics import classifier
+from jaxgan.metrics import classifier, features
 from jaxgan.metrics.features import Extractor, domain, efficientnet, extract, inception, perceptual
 from jaxgan.metrics.features import weights as files
+from jaxgan.nn.convolution import conv
 from tests.importers import torch_files
 from tests.metrics import inception_weights
 from tests.recorded import nchw, nhwc, read
@@ -186,3 +187,21 @@ def test_the_classifier_of_a_data_set_is_an_extractor(tmp_path):
   np.testing.assert_allclose(found['features'], classifier.features(trained, images), atol=1e-4)
   np.testing.assert_array_equal(found['logits'].argmax(1), classifier.predict(trained, images))
   assert one.name == f'classifier_{trained.accuracy:.4f}'
+
+
+@pytest.mark.parametrize('platform', ['cuda', 'tpu'])
+def test_features_are_of_full_float32_on_every_platform(platform, monkeypatch):
+  run, lines = features._run, []
+
+  def lowered(*arguments):
+    text = run.trace(*arguments).lower(lowering_platforms=(platform,)).as_text()
+    lines.extend(x for x in text.splitlines() if 'dot_general' in x or 'convolution(' in x)
+    return run(*arguments)
+
+  monkeypatch.setattr(features, '_run', lowered)
+  kernel = np.zeros((3, 3, 3, 4), np.float32)
+  convolved = lambda params, x: conv(x.astype(jnp.float32), params).mean((1, 2))
+  apply = lambda params, x: {'a': convolved(params, x) @ jnp.ones((4, 2))}
+  network = Extractor('net', '', 'none', {'a': 2}, 'a', apply, kernel)
+  extract(network, np.zeros((2, 8, 8, 3), np.uint8))
+  assert len(lines) == 2 and all('HIGHEST' in line for line in lines), lines
