@@ -102,6 +102,9 @@ def _checked(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray]:
     raise ValueError(f'mean [D] and cov [D, D] expected, not {mean.shape} and {cov.shape}')
   if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
     raise ValueError('a Frechet distance of moments that are not finite')
+  unlike = np.abs(cov - cov.T).max(initial=0)
+  if unlike > 1e-4 * np.abs(cov).max(initial=0):
+    raise ValueError(f'a covariance that is not symmetric: entries differ by {unlike:.3g}')
   return mean, cov
 
 
@@ -123,7 +126,7 @@ def frechet_distance(mean1: Any, cov1: Any, mean2: Any, cov2: Any) -> float:
     d >= 0 but for rounding, in squared units of the features.
 
   Raises:
-    ValueError: for other shapes, or numbers that are not finite.
+    ValueError: for other shapes, numbers that are not finite, or a covariance that is not symmetric.
   """
   mean1, cov1 = _checked(mean1, cov1)
   mean2, cov2 = _checked(mean2, cov2)

@@ -27,7 +27,7 @@ def inception_score(
     Mean and deviation over the parts.
 
   Raises:
-    ValueError: for another shape, or more parts than samples.
+    ValueError: for another shape, more parts than samples, or logits that are not finite.
 
   Source: Salimans et al. 2016, arXiv 1606.03498; Barratt, Sharma 2018, arXiv 1801.01973.
   """
@@ -38,6 +38,8 @@ def inception_score(
     raise ValueError(
       f'logits [N, K] with N >= splits >= 1 expected, not {logits.shape}, splits={splits}'
     )
+  if not np.isfinite(logits).all():
+    raise ValueError('logits that are not finite have no Inception Score')
   n, scores = len(logits), []
   order = np.random.RandomState(seed).permutation(n) if shuffle else np.arange(n)
   for i in range(splits):

@@ -105,7 +105,9 @@ def kernel_distance(
     d = 1/(n(n-1)) sum_{i != j} [k(x_i, x_j) + k(y_i, y_j)] - 2/n^2 sum_{i, j} k(x_i, y_j)
     polynomial: k(x, y) = (gamma x.y + coef0)^degree;  rbf: k(x, y) = exp(-|x - y|^2 / (2 sigma^2))
 
-  It may be below 0 where the sets are alike: that is what unbiased means.
+  It may be below 0 where the sets are alike: that is what unbiased means. On features that are not
+  normalised, such as those of a classifier of the data, the cubes of a few large ones rule it and it is
+  mostly noise below about a thousand samples (153 +- 230 at 256 of pixel faces).
 
   Args:
     x, y: features [N, D], [M, D]; torch-fidelity's order is (generated, real), and the subsets are
@@ -119,13 +121,15 @@ def kernel_distance(
     seed: of the drawing; NumPy's RandomState, whose 2020 gives torch-fidelity's subsets.
 
   Raises:
-    ValueError: for other shapes, an unknown kernel, or a number out of range.
+    ValueError: for other shapes, an unknown kernel, a number out of range, or features that are not finite.
 
   Source: Binkowski et al. 2018, arXiv 1801.01401; Gretton et al. 2012.
   """
   x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
   if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
     raise ValueError(f'features [N, D] and [M, D] expected, not {x.shape} and {y.shape}')
+  if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    raise ValueError('features that are not finite have no kernel distance')
   if kernel not in ('polynomial', 'rbf'):
     raise ValueError(f"kernel={kernel!r}; expected 'polynomial' or 'rbf'")
   least = min(len(x), len(y))

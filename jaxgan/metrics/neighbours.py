@@ -16,6 +16,29 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
   return jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0)
 
 
+def centre(features: jax.Array) -> jax.Array:
+  """Something near the mean [D] to subtract: distances stay, and their squares lose fewer digits.
+
+  Rounded to a multiple of a power of 2 near the widest spread of a feature, so that a difference of whole
+  numbers, or of other short ones, stays exact and distances that tie go on doing so; 0 where the mean is
+  not farther away than that.
+  """
+  mean = features.mean(0)
+  spread = jnp.abs(features - mean).max()
+  step = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(spread, 1e-30))))
+  return jnp.round(mean / step) * step
+
+
+def finite(*sets: Any) -> None:
+  """Refuses features that are not finite, where they are numbers already and no trace.
+
+  Raises:
+    ValueError: some are not.
+  """
+  if not all(isinstance(x, jax.core.Tracer) or bool(jnp.isfinite(x).all()) for x in sets):
+    raise ValueError('features that are not finite have no distances')
+
+
 def balanced(n: int, block: int) -> int:
   """The size of as many blocks as n rows need, as alike as can be: hardly any padding, often none."""
   return -(-n // -(-n // block))
@@ -79,13 +102,14 @@ def nearest(
     distances are those of the points found, to every digit: that of a copy is 0.
 
   Raises:
-    ValueError: if the feature sizes differ, or there are fewer than k points.
+    ValueError: if the feature sizes differ, there are fewer than k points, or features are not finite.
   """
   queries, points = jnp.asarray(queries, jnp.float32), jnp.asarray(points, jnp.float32)
   if queries.ndim != 2 or points.ndim != 2 or queries.shape[1] != points.shape[1]:
     raise ValueError(f'features [N, D] and [M, D] expected, not {queries.shape} and {points.shape}')
   if not 1 <= k <= len(points):
     raise ValueError(f'k={k} neighbours among {len(points)} points')
+  finite(queries, points)
   return _nearest(queries, points, k, block)
 
 
@@ -93,8 +117,8 @@ def nearest(
 def _nearest(
   queries: jax.Array, points: jax.Array, k: int, block: int
 ) -> tuple[jax.Array, jax.Array]:
-  centre = points.mean(0)  # distances stay, and the squares lose fewer digits
-  queries, points = queries - centre, points - centre
+  middle = centre(points)
+  queries, points = queries - middle, points - middle
 
   def among(rows):
     found = jax.lax.optimization_barrier(jax.lax.top_k(-squared_distances(rows, points), k)[1])

@@ -9,8 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxgan.metrics.neighbours import balanced, squared_distances, squared_radii
+from jaxgan.metrics.neighbours import balanced, centre, finite, squared_distances, squared_radii
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4))
@@ -18,8 +19,8 @@ def _prdc(
   real: jax.Array, fake: jax.Array, k: int, block: int, closed: bool
 ) -> dict[str, jax.Array]:
   """All four from one pass over the distances between the sets, a block of generated rows at a time."""
-  centre = real.mean(0)  # distances stay, and the squares lose fewer digits
-  real, fake = real - centre, fake - centre
+  middle = centre(real)
+  real, fake = real - middle, fake - middle
   real_radii = squared_radii(real, k, block)
   fake_radii = squared_radii(fake, k, block)
   within = jnp.less_equal if closed else jnp.less
@@ -49,12 +50,16 @@ def _prdc(
   }
 
 
-def _checked(real: Any, fake: Any, k: int) -> tuple[jax.Array, jax.Array]:
+def _checked(real: Any, fake: Any, k: int, block: int) -> tuple[jax.Array, jax.Array]:
+  for name, given in (('k', k), ('block', block)):
+    if not isinstance(given, (int, np.integer)) or given < 1:
+      raise ValueError(f'{name}={given!r} neighbours or rows; expected a whole number from 1 on')
   real, fake = jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32)
   if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
     raise ValueError(f'features must be [N, D] and [M, D], not {real.shape} and {fake.shape}')
-  if not 1 <= k < min(len(real), len(fake)):
+  if k >= min(len(real), len(fake)):
     raise ValueError(f'k={k} neighbours need more than k points, not {len(real)} and {len(fake)}')
+  finite(real, fake)
   return real, fake
 
 
@@ -79,9 +84,9 @@ def prdc(real: Any, fake: Any, k: int = 5, block: int = 1024) -> dict[str, jax.A
     'precision', 'recall', 'coverage' in [0, 1] and 'density' (which may pass 1), float32 scalars.
 
   Raises:
-    ValueError: if the feature sizes differ, or a set has no more than k points.
+    ValueError: if the feature sizes differ, a set has no more than k points, or features are not finite.
   """
-  return _prdc(*_checked(real, fake, k), k, block, False)
+  return _prdc(*_checked(real, fake, k, block), k, block, False)
 
 
 def precision_recall(real: Any, fake: Any, k: int = 3, block: int = 1024) -> dict[str, jax.Array]:
@@ -103,6 +108,6 @@ def precision_recall(real: Any, fake: Any, k: int = 3, block: int = 1024) -> dic
 
   Source: Kynkaanniemi et al. 2019, arXiv 1904.06991.
   """
-  found = _prdc(*_checked(real, fake, k), k, block, True)
+  found = _prdc(*_checked(real, fake, k, block), k, block, True)
   p, r = found['precision'], found['recall']
   return {'precision': p, 'recall': r, 'f_score': 2 * p * r / jnp.maximum(p + r, 1e-5)}

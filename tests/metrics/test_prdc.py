@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from jaxgan.metrics import prdc
+from jaxgan.metrics import (
+  frechet_distance,
+  inception_score,
+  kernel_distance,
+  memorisation,
+  prdc,
+  precision_recall,
+)
 from jaxgan.metrics.neighbours import radii
 from tests.recorded import read
 
@@ -28,6 +35,54 @@ def test_far_from_the_origin_loses_no_digits():
   real, fake = rng.normal(size=(90, 8)), rng.normal(size=(70, 8))
   near, far = prdc(real, fake), prdc(real + 300, fake + 300)
   np.testing.assert_allclose([near[n] for n in NAMES], [far[n] for n in NAMES], atol=0.02)
+
+
+@pytest.mark.parametrize('offset', [0, 1000])
+def test_distances_that_tie_go_on_doing_so(offset):
+  rng = np.random.default_rng(0)
+  real, fake = (rng.integers(0, 2, (300, 12)) + offset for _ in range(2))
+  squares = lambda a, b: ((a[:, None] - b) ** 2).sum(-1)
+  radius = lambda x: np.sort(squares(x, x), 1)[:, 5]
+  between, of_real, of_fake = squares(fake, real), radius(real), radius(fake)
+  inside = between < of_real
+  exact = {
+    'precision': inside.any(1).mean(),
+    'recall': (between < of_fake[:, None]).any(0).mean(),
+    'density': inside.sum() / 5 / 300,
+    'coverage': (between.min(0) < of_real).mean(),
+  }
+  got = prdc(real, fake, 5)
+  for name in NAMES:
+    assert got[name] == pytest.approx(exact[name], abs=1e-6), name
+
+
+@pytest.mark.parametrize('score', [prdc, precision_recall, kernel_distance, inception_score])
+def test_features_that_are_not_finite_are_refused_in_words(score):
+  fine, broken = np.ones((20, 3)), np.ones((20, 3))
+  broken[3, 1] = np.inf
+  for given in ((broken,),) if score is inception_score else ((fine, broken), (broken, fine)):
+    with pytest.raises(ValueError, match='not finite'):
+      score(*given)
+
+
+def test_memorisation_of_what_is_not_finite_is_refused():
+  fine, broken = np.ones((20, 3)), np.full((20, 3), np.nan)
+  for i in range(3):
+    with pytest.raises(ValueError, match='not finite'):
+      memorisation(*(broken if i == j else fine for j in range(3)))
+
+
+@pytest.mark.parametrize('wrong', [{'block': 0}, {'k': 5.0}, {'k': 0}])
+def test_numbers_out_of_range_are_refused_in_words(wrong):
+  with pytest.raises(ValueError, match='expected a whole number from 1 on'):
+    prdc(np.ones((20, 3)), np.ones((20, 3)), **wrong)
+
+
+def test_a_covariance_that_is_not_symmetric_is_refused():
+  cov = np.eye(3)
+  frechet_distance(np.zeros(3), cov + 1e-9 * np.tri(3), np.zeros(3), cov)
+  with pytest.raises(ValueError, match='not symmetric'):
+    frechet_distance(np.zeros(3), cov + 0.1 * np.tri(3, 3, -1), np.zeros(3), cov)
 
 
 def test_two_distant_sets_share_nothing_and_a_set_covers_itself():
