@@ -139,3 +139,14 @@ def test_files_of_other_kinds(tmp_path):
   save(path, [Tensor(np.ones(2, np.float32))])
   with pytest.raises(WeightsError, match='holds a list; expected a dict of tensors'):
     torch_file.read(path)
+
+
+@pytest.mark.parametrize('error', [OSError(5, 'input'), RuntimeError('encrypted'), MemoryError()])
+def test_whatever_breaks_while_reading_is_one_line(tmp_path, monkeypatch, error):
+  def broken(*arguments):
+    raise error
+
+  (tmp_path / 'a.pth').write_bytes(b'anything')
+  monkeypatch.setattr(torch_file._Legacy, 'load', broken)
+  with pytest.raises(WeightsError, match='not a PyTorch file, or a damaged one'):
+    torch_file.read(tmp_path / 'a.pth')

@@ -100,13 +100,12 @@ def test_large_pictures_are_averaged_and_small_ones_cut_into_patches():
 
 @pytest.fixture
 def calls(monkeypatch):
-  """The settings of every training; a training itself is replaced by drawing two arrays."""
+  """The settings of every training; a training itself is replaced by drawing the weights."""
   made = []
 
   def train(images, labels, num_classes, seed=0, **settings):
     made.append({'seed': seed, **settings})
-    weights = np.random.default_rng(seed).normal(size=(40, num_classes)).astype(np.float32)
-    return classifier.Classifier({'head/kernel': weights, 'head/bias': weights[0]}, 0.75)
+    return classifier.Classifier(classifier._init(images.shape[1:], num_classes, seed), 0.75)
 
   monkeypatch.setattr(classifier, 'train', train)
   return made
@@ -134,8 +133,30 @@ def test_cache_mends_damaged_files(tmp_path, calls):
     classifier.cached(images, labels, 3, tmp_path)
     with np.load(file) as mended:
       assert float(mended['accuracy']) == 0.75
-      assert mended['head/kernel'].shape == (40, 3)
+      assert mended['head/kernel'].shape == (classifier.FEATURES, 3)
   assert len(calls) == 5
+
+
+@pytest.mark.parametrize('how', ['shape', 'name', 'number', 'method'])
+def test_cache_trains_again_where_it_holds_something_else(tmp_path, calls, how):
+  images, labels = drawn(60)
+  first = classifier.cached(images, labels, 3, tmp_path)
+  (file,) = tmp_path.iterdir()
+  whole, params = file.read_bytes(), dict(first.params)
+  kernel = params.pop('head/kernel')
+  params |= {
+    'shape': {'head/kernel': kernel[:5]},
+    'name': {'other': kernel},
+    'number': {'head/kernel': kernel * np.nan},
+    'method': {},
+  }[how]
+  np.savez(file, accuracy=0.75, **params)
+  if how == 'method':  # of compression, that nobody knows: NotImplementedError
+    at = whole.index(b'PK\x01\x02') + 10
+    file.write_bytes(whole[:at] + b'\x63' + whole[at + 1 :])
+  again = classifier.cached(images, labels, 3, tmp_path)
+  assert len(calls) == 2
+  np.testing.assert_array_equal(again.params['head/kernel'], kernel)
 
 
 def test_cache_notices_other_data_and_settings(tmp_path, calls):
