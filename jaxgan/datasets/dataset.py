@@ -24,8 +24,9 @@ class Dataset(NamedTuple):
     image_shape: (height, width, channels) of every picture.
     class_names: one name per class; () when there are no labels.
     fetch: int64 indices [B] -> {'image': uint8 [B, H, W, C], 'label': int32 [B]}; paired sets
-      add 'target', shaped like 'image' except where pictures are to be enlarged. Labels are zeros when there are no classes. Points are
-      float32 images in [-1, 1] of one pixel. May be called from several threads at once.
+      add 'target', shaped like 'image' except where pictures are to be enlarged. Labels are zeros when
+      there are no classes. Points are float32 images in [-1, 1] of one pixel. May be called from several
+      threads at once.
     arrays: the whole set by column, `image` and `label` first, then what else is known
       (attributes, captions, modes); without `image` where pictures are put together when fetched;
       None when the set is streamed.
