@@ -43,12 +43,16 @@ def get_config(path, variant):
 
 
 def with_sgd(config):
-  """Plain gradient descent in float32: equal gradients give equal parameters (Adam divides by noise)."""
+  """Plain gradient descent in float32: equal gradients give equal parameters (Adam divides by noise).
+
+  A step is at most 1 long: CUT's first gradient has a norm of a million in its smoke form, after whose
+  step nothing is left but rounding. What is logged are the norms before they are cut.
+  """
   with config.unlocked():
     if 'dtype' in config.game:
       config.game.dtype = 'float32'
     config.optimizer = {
-      player: {'name': 'sgd', 'learning_rate': 1e-3} for player in config.optimizer
+      player: {'name': 'sgd', 'learning_rate': 1e-3, 'clip': 1e3} for player in config.optimizer
     }
   return config
 
