@@ -134,6 +134,11 @@ def find(root: Path, label: str = '') -> Files:
 
 
 def split_folder(root: Path, part: str) -> Path:
+  """The folder of a part: one of its name where all folders are named as parts, else the root itself.
+
+  Raises:
+    DataError: no such folder, or no such part.
+  """
   if not root.is_dir():
     raise DataError(f'data_dir={root} is not a folder')
   inside = sorted(d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith('.'))
