@@ -23,8 +23,8 @@ an NVIDIA H100 that the four rows shared; times are those of all 3 seeds, with a
 | weak_paper | not run here | none measured | | as above |
 | paper | one GPU; not run here | none measured | | DCGAN 99.0 (VEEGAN), 78.9 (PacGAN's repetition), unrolled 48.7, PacGAN 1,000; R3GAN with its own networks 1,000 |
 
-So packing helps most and unrolling next, as in the papers; the numbers are higher than theirs after so few steps, since
-pictures are still rough and a classifier takes each for some digit: of a mode it says that a sample looks most like it.
+So packing helps most and unrolling next, as in the papers. That the numbers are higher than theirs after so few steps may
+come from rough pictures, each of which a classifier takes for some digit; that was not measured.
 
 A mode is a triple of classes that a classifier of the grey pictures sees in at least one of 26,000 samples; on
 MNIST that classifier is right on 98.9 % of the test set, so that a few of the modes counted are its mistakes. Other

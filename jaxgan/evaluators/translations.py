@@ -162,6 +162,7 @@ class Way:
     self.domain, self.name = ('B' if forth else 'A'), direction
     self.distance, self.game = distance, run.game
     self.back = 'BtoA' if forth else 'AtoB'
+    self.returns: bool | None = None  # whether the game knows the way back
     self.translate, self.translate_back = (
       translator(run.game, d, seed=run.seed) for d in (direction, self.back)
     )
@@ -184,7 +185,9 @@ class Way:
 
   def cycle(self, players: Any, images: np.ndarray) -> dict[str, float]:
     """L1 from the inputs to their translations translated back, where the game knows the way back."""
-    if not goes(self.game, players, images.shape[1:], self.back):
+    if self.returns is None:  # asked once: it traces the network
+      self.returns = goes(self.game, players, images.shape[1:], self.back)
+    if not self.returns:
       return {}
     again = self.translate_back(players, images)
     return {'cycle_error': float(np.abs(again - _ready(self.inputs)).mean())}
