@@ -9,10 +9,12 @@ faster than convolutions.
 import hashlib
 import inspect
 import os
+import subprocess
 import sys
 import tempfile
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +26,9 @@ PIXEL, BLOCK, QUARTER = 32, 64, 96  # widths at full, half and quarter resolutio
 FEATURES = 96
 NOISE = 0.03  # of [-1, 1]: a generator's flat areas are never perfectly flat
 MOST_BYTES = 2**28  # of pictures that one learns from, so that they fit into memory
+GIVEN, TRAINED = 'given.npz', 'trained.npz'
+# Sums in one order, however many cores there are; an error in the last line.
+ONE_CORE = {'JAX_PLATFORMS': 'cpu', 'PJRT_NPROC': '1', 'JAX_TRACEBACK_FILTERING': 'off'}
 
 
 class ClassifierError(ValueError):
@@ -171,6 +176,9 @@ def train(
 ) -> Classifier:
   """Trains on nine tenths of the pictures and measures the accuracy on the last tenth.
 
+  A process of its own trains on one CPU core: the order of XLA's sums depends on the number of cores and
+  on the accelerator, training makes the last digit grow, and scores would depend on it.
+
   Args:
     images: uint8 [N, H, W, C].
     labels: integers [N], 0 to num_classes - 1.
@@ -185,8 +193,39 @@ def train(
 
   Raises:
     ClassifierError: for pictures or labels of another kind.
+    RuntimeError: the process ended without a classifier; the message has its last line.
   """
   images, labels = _check(images, labels, num_classes)
+  given: dict[str, Any] = {'steps': steps, 'batch_size': batch_size, 'learning_rate': learning_rate}
+  inherited = {k: v for k, v in os.environ.items() if not k.startswith(('JAX_', 'XLA_'))}
+  paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
+  with tempfile.TemporaryDirectory() as folder:
+    np.savez(
+      Path(folder, GIVEN), images=images, labels=labels, num_classes=num_classes, seed=seed, **given
+    )
+    ended = subprocess.run(
+      [sys.executable, '-m', __name__, folder],
+      env=inherited | ONE_CORE | {'PYTHONPATH': os.pathsep.join(paths)},
+      start_new_session=True,  # an interrupt is for the run that waits, which ends the process itself
+      capture_output=True,
+      text=True,
+    )
+    if ended.returncode:
+      last = (ended.stderr.strip() or f'exit status {ended.returncode}').splitlines()[-1]
+      raise RuntimeError(f'the process that trains the classifier failed: {last}')
+    return _read(Path(folder, TRAINED))
+
+
+def _train(
+  images: np.ndarray,
+  labels: np.ndarray,
+  num_classes: int,
+  seed: int,
+  steps: int,
+  batch_size: int,
+  learning_rate: float,
+) -> Classifier:
+  """`train` in this process."""
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(images))
   held_out, learnt = np.split(order, [len(images) // 10])
@@ -280,12 +319,11 @@ def cached(
   digest.update(np.ascontiguousarray(labels).data)
   path = os.path.join(os.fspath(cache_dir), f'classifier-{digest.hexdigest()[:24]}.npz')
   try:
-    with np.load(path) as file:
-      params = {name: file[name] for name in file.files}
-    accuracy, like = float(params.pop('accuracy')), _init(images.shape[1:], num_classes, seed)
+    kept, like = _read(path), _init(images.shape[1:], num_classes, seed)
     shapes = lambda tree: {name: (leaf.shape, leaf.dtype) for name, leaf in tree.items()}
-    if shapes(params) == shapes(like) and all(np.isfinite(leaf).all() for leaf in params.values()):
-      return Classifier(params, accuracy)
+    fits = shapes(kept.params) == shapes(like)
+    if fits and all(np.isfinite(leaf).all() for leaf in kept.params.values()):
+      return kept
   except Exception:  # not there yet, or damaged: zip files break in a dozen ways
     pass
   trained = train(images, labels, num_classes, seed, **settings)
@@ -296,7 +334,13 @@ def cached(
   return trained
 
 
-def _write(path: str, trained: Classifier) -> None:
+def _read(path: str | Path) -> Classifier:
+  with np.load(path) as file:
+    params = {name: file[name] for name in file.files}
+  return Classifier(params, float(params.pop('accuracy')))
+
+
+def _write(path: str | Path, trained: Classifier) -> None:
   """Writes a neighbour of the path and renames it: readers never see half a file."""
   os.makedirs(os.path.dirname(path), exist_ok=True)
   handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), suffix='.tmp')
@@ -307,3 +351,10 @@ def _write(path: str, trained: Classifier) -> None:
   except BaseException:
     os.unlink(temporary)
     raise
+
+
+if __name__ == '__main__':
+  with np.load(Path(sys.argv[1], GIVEN)) as file:
+    arrays = {name: file[name] for name in file.files}
+  plain = {name: array.item() for name, array in arrays.items() if not array.ndim}
+  _write(Path(sys.argv[1], TRAINED), _train(**(arrays | plain)))

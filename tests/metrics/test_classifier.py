@@ -1,5 +1,7 @@
 """The classifier learns, repeats itself, keeps its cache honest and refuses what it cannot learn."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,13 +47,33 @@ def test_accuracy_is_measured_on_pictures_it_has_not_seen():
   assert by_heart.accuracy < 0.65
 
 
-def test_is_deterministic_and_follows_its_seed(trained):
-  images, labels = drawn()
-  again = classifier.train(images, labels, 3, steps=120, batch_size=48)
+@pytest.fixture
+def one_core():
+  """Everything started meanwhile has one core of the machine, where the system can limit it so."""
+  if not hasattr(os, 'sched_setaffinity'):
+    yield
+    return
+  cores = os.sched_getaffinity(0)
+  os.sched_setaffinity(0, {min(cores)})
+  yield
+  os.sched_setaffinity(0, cores)
+
+
+def test_is_the_same_on_one_core_as_on_all(trained, one_core):
+  again = classifier.train(*drawn(), 3, steps=120, batch_size=48)
   for name, value in trained.params.items():
     np.testing.assert_array_equal(value, again.params[name])
+
+
+def test_follows_its_seed():
   first, other = (classifier._init((16, 16, 3), 3, seed) for seed in (0, 1))
   assert np.any(first['head/kernel'] != other['head/kernel'])
+
+
+def test_says_why_no_classifier_came_back(monkeypatch):
+  monkeypatch.setitem(classifier.ONE_CORE, 'JAX_PLATFORMS', 'abacus')
+  with pytest.raises(RuntimeError, match=r'trains the classifier failed: .*abacus'):
+    classifier.train(*drawn(60), 3, steps=1)
 
 
 def test_features_spread_within_a_class_and_keep_noise_away(trained):

@@ -1,10 +1,9 @@
 """The features of a classifier trained on the reference set itself: for faces of 16 pixels, emoji, digits.
 
 ImageNet features mean little there. Its name holds the accuracy, and its hash is that of its weights, so
-that scores by differently trained classifiers never compare. Those of two machines may be trained
-differently: XLA's CPU backend sums gradients in an order that depends on the number of cores, and training
-makes the last digit grow (a Frechet distance of 82 on one core was 90 on two). For scores of several
-machines copy the classifier's cache, or take another network.
+that scores by differently trained classifiers never compare. It is the same whatever the number of cores
+and the accelerator (`classifier.train`); another kind of processor or another release of jaxlib may round
+differently. Copy the classifier's cache then, or take another network.
 """
 
 import hashlib
