@@ -77,22 +77,28 @@ def moments(features: Any) -> Moments:
 
 
 def _root(cov: np.ndarray) -> np.ndarray:
-  """A matrix R with R^T R = cov, whatever the rank of the covariance."""
-  from scipy.linalg import LinAlgError, cholesky, eigh
+  """A matrix R [rank, D] with R^T R = cov, whatever the rank of the covariance."""
+  from scipy.linalg import LinAlgError, cholesky
+  from scipy.linalg.lapack import dpstrf
 
   try:
     return cholesky(cov)  # a tenth of the time, where the covariance has full rank
   except LinAlgError:
-    values, vectors = eigh(cov)
-    return (vectors * np.sqrt(np.maximum(values, 0))).T
+    pass  # and forget the copy that it has taken
+  upper, pivots, rank, _ = dpstrf(cov, tol=np.finfo(np.float64).eps * np.diag(cov).max())
+  for column in range(rank):  # below the diagonal is what it did not use
+    upper[column + 1 :, column] = 0
+  return upper[:rank, np.argsort(pivots)]
 
 
 def _trace_of_root(root: np.ndarray, cov: np.ndarray) -> float:
   """tr (A B)^(1/2) for A = R^T R and B = cov: that of R B R^T, which is symmetric."""
   from scipy.linalg import eigvalsh
 
-  product = root @ cov
-  product = product @ root.T
+  product = np.empty((len(root), len(root)), order='F')
+  for start in range(0, len(root), BLOCK // 8):
+    rows = slice(start, start + BLOCK // 8)
+    product[:, rows] = root @ (cov @ root[rows].T)
   return float(np.sqrt(np.maximum(eigvalsh(product, overwrite_a=True), 0)).sum())
 
 

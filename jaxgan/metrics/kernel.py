@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgan.metrics.neighbours import balanced
 
-BLOCK = 512  # rows of either set whose kernels are held
+CPU_BLOCK, BLOCK = 128, 1024  # rows of either set whose kernels are held
 
 
 class Estimate(NamedTuple):
@@ -53,11 +53,14 @@ def _part(
 
 def _blocks(x: np.ndarray, s: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Rows of x and columns of s in blocks of one size, the last filled up with what counts nothing."""
-  size = balanced(len(x), BLOCK)
+  size = balanced(len(x), CPU_BLOCK if jax.default_backend() == 'cpu' else BLOCK)
   for start in range(0, len(x), size):
     rows, columns = x[start : start + size], s[:, start : start + size]
     short = size - len(rows)
-    yield np.pad(rows, ((0, short), (0, 0))), np.pad(columns, ((0, 0), (0, short)))
+    yield (
+      np.pad(rows, ((0, short), (0, 0))),
+      np.pad(columns, ((0, 0), (0, short))).astype(np.float64),
+    )
 
 
 def _sums(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
@@ -128,7 +131,7 @@ def kernel_distance(
   x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
   if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
     raise ValueError(f'features [N, D] and [M, D] expected, not {x.shape} and {y.shape}')
-  if not (np.isfinite(x).all() and np.isfinite(y).all()):
+  if not all(np.isfinite([v.min(initial=0), v.max(initial=0)]).all() for v in (x, y)):
     raise ValueError('features that are not finite have no kernel distance')
   if kernel not in ('polynomial', 'rbf'):
     raise ValueError(f"kernel={kernel!r}; expected 'polynomial' or 'rbf'")
@@ -148,7 +151,7 @@ def kernel_distance(
     if len(x) * len(y) > sum(len(i) * len(j) for i, j in pairs):
       ones = lambda rows: np.ones((1, len(rows)))
       return of_subsets([_mmd(x[i], y[j], ones(i), ones(j), **options)[0] for i, j in pairs])
-    marks = np.zeros((len(pairs), len(x))), np.zeros((len(pairs), len(y)))
+    marks = np.zeros((len(pairs), len(x)), bool), np.zeros((len(pairs), len(y)), bool)
     for row, pair in enumerate(pairs):  # every kernel once, however many subsets it is in
       for mark, rows in zip(marks, pair):
         mark[row, rows] = 1

@@ -14,15 +14,23 @@ import numpy as np
 from jaxgan.metrics.neighbours import balanced, centre, finite, squared_distances, squared_radii
 
 
-@partial(jax.jit, static_argnums=(2, 3, 4))
-def _prdc(
-  real: jax.Array, fake: jax.Array, k: int, block: int, closed: bool
+@jax.jit
+def _centred(real: jax.Array, fake: jax.Array) -> tuple[jax.Array, jax.Array]:
+  middle = centre(real)
+  return real - middle, fake - middle
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _compared(
+  real: jax.Array,
+  fake: jax.Array,
+  real_radii: jax.Array,
+  fake_radii: jax.Array,
+  k: int,
+  block: int,
+  closed: bool,
 ) -> dict[str, jax.Array]:
   """All four from one pass over the distances between the sets, a block of generated rows at a time."""
-  middle = centre(real)
-  real, fake = real - middle, fake - middle
-  real_radii = squared_radii(real, k, block)
-  fake_radii = squared_radii(fake, k, block)
   within = jnp.less_equal if closed else jnp.less
 
   def step(carry, some):
@@ -50,7 +58,7 @@ def _prdc(
   }
 
 
-def _checked(real: Any, fake: Any, k: int, block: int) -> tuple[jax.Array, jax.Array]:
+def _prdc(real: Any, fake: Any, k: int, block: int, closed: bool) -> dict[str, jax.Array]:
   for name, given in (('k', k), ('block', block)):
     if not isinstance(given, (int, np.integer)) or given < 1:
       raise ValueError(f'{name}={given!r} neighbours or rows; expected a whole number from 1 on')
@@ -60,10 +68,14 @@ def _checked(real: Any, fake: Any, k: int, block: int) -> tuple[jax.Array, jax.A
   if k >= min(len(real), len(fake)):
     raise ValueError(f'k={k} neighbours need more than k points, not {len(real)} and {len(fake)}')
   finite(real, fake)
-  return real, fake
+  real, fake = _centred(
+    real, fake
+  )  # in programs apart: the copies go, sets of one size share theirs
+  radii = (squared_radii(x, k, block) for x in (real, fake))
+  return _compared(real, fake, *radii, k, block, closed)
 
 
-def prdc(real: Any, fake: Any, k: int = 5, block: int = 1024) -> dict[str, jax.Array]:
+def prdc(real: Any, fake: Any, k: int = 5, block: int = 512) -> dict[str, jax.Array]:
   """How much of the generated set is realistic, and how much of the real set is generated.
 
   With B(x) the open ball around x up to its k-th neighbour in its own set:
@@ -86,10 +98,10 @@ def prdc(real: Any, fake: Any, k: int = 5, block: int = 1024) -> dict[str, jax.A
   Raises:
     ValueError: if the feature sizes differ, a set has no more than k points, or features are not finite.
   """
-  return _prdc(*_checked(real, fake, k, block), k, block, False)
+  return _prdc(real, fake, k, block, closed=False)
 
 
-def precision_recall(real: Any, fake: Any, k: int = 3, block: int = 1024) -> dict[str, jax.Array]:
+def precision_recall(real: Any, fake: Any, k: int = 3, block: int = 512) -> dict[str, jax.Array]:
   """Improved precision and recall as their paper has them: closed balls, the third neighbour.
 
     precision = mean_j [ y_j in some B(x_i) ]       recall   = mean_i [ x_i in some B(y_j) ]
@@ -108,6 +120,6 @@ def precision_recall(real: Any, fake: Any, k: int = 3, block: int = 1024) -> dic
 
   Source: Kynkaanniemi et al. 2019, arXiv 1904.06991.
   """
-  found = _prdc(*_checked(real, fake, k, block), k, block, True)
+  found = _prdc(real, fake, k, block, closed=True)
   p, r = found['precision'], found['recall']
   return {'precision': p, 'recall': r, 'f_score': 2 * p * r / jnp.maximum(p + r, 1e-5)}
