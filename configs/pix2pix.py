@@ -20,8 +20,8 @@ see `jaxgan.datasets.pairs`; the left, or A, is the input. folder is the authors
 and cropped, mirrored, 80,000 steps, the second half of them with a falling rate; no average of the weights. Scores
 are those of val/, else of test/, else of the training pictures. facades is the same for the authors' data: labels,
 on the right of their pictures, to photographs (direction BtoA), 200 epochs of 400 pictures. The scores are L1, PSNR and
-SSIM of held-out pairs, and by which share L1 is below that of the input itself (l1_below_copy). Pictures are read at
-256 pixels and enlarged to 286, so that crops of larger originals are softer than those of the authors' code.
+SSIM of held-out pairs, and by which share L1 is below that of the input itself (l1_below_copy). Emoji are enlarged
+to 70 pixels before they are cropped; pictures of folders are scaled to 286 from their originals.
 """
 
 from ml_collections import ConfigDict

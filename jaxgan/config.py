@@ -63,7 +63,7 @@ FIELDS: dict[str, Field] = {
     'AtoB', 'BtoA exchanges image and target of pairs', choices=('AtoB', 'BtoA')
   ),
   'data.load_size': Field(
-    0, 'height that pictures are enlarged to before a random crop of their own size; 0 = none', 0
+    0, 'height that pictures are scaled to before a random crop of data.resolution; 0 = none', 0
   ),
   'data.flip': Field(False, 'mirror pictures at random'),
   'ema.players': Field(('generator',), 'whose variables are averaged'),

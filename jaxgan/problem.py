@@ -46,7 +46,11 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     ConfigError, DataError: one line that says what does not fit.
   """
   options: dict[str, Any] = {k: v for k, v in config.data.items() if k not in BATCHING}
-  dataset = datasets.load(**options) if dataset is None else dataset
+  data, load_size = config.data, config.data.load_size
+  if dataset is None:
+    dataset = datasets.load(**options)
+    if 0 < data.resolution < load_size and datasets.scales(data.source, data.name):
+      dataset = dataset._replace(large=datasets.load(**(options | {'resolution': load_size})))
   for option, where in (
     ('num_classes', 'data.label'),
     ('resolution', 'data.resolution'),
@@ -97,7 +101,7 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     if config.ema.players
     else None
   )
-  changes = {'flip': config.data.flip, 'load_size': config.data.load_size}
+  changes = {'flip': data.flip, 'load_size': load_size, 'window': dataset.image_shape[:2]}
   try:
     step = train_step.make_train_step(
       game,

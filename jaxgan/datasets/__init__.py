@@ -12,7 +12,7 @@ from jaxgan.datasets.dataset import DataError, Dataset, turned
 from jaxgan.datasets.feed import batches, preprocess
 from jaxgan.datasets.order import Sampler
 
-__all__ = ['DataError', 'Dataset', 'Sampler', 'batches', 'load', 'preprocess', 'sources']
+__all__ = ['DataError', 'Dataset', 'Sampler', 'batches', 'load', 'preprocess', 'scales', 'sources']
 
 
 def sources() -> tuple[str, ...]:
@@ -21,6 +21,11 @@ def sources() -> tuple[str, ...]:
   return tuple(
     sorted(n for n in names if hasattr(importlib.import_module(f'{__name__}.{n}'), 'load'))
   )
+
+
+def scales(source: str, name: str) -> bool:
+  """Whether a source scales pictures to any resolution asked for, each from its original."""
+  return source == 'folder' or (source in ('pairs', 'unpaired') and not name.endswith('emoji'))
 
 
 def load(

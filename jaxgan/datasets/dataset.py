@@ -33,6 +33,8 @@ class Dataset(NamedTuple):
     notice: one line: source and licence.
     grey: of stacked sets, the set whose pictures are the channels of theirs.
     paired: whether the target of an example belongs to its image; of two domains it does not.
+    large: the same examples at the size that training crops its pictures from, each scaled from its
+      original; None where there is no such, or those of this set are enlarged.
   """
 
   name: str
@@ -44,6 +46,7 @@ class Dataset(NamedTuple):
   notice: str
   grey: 'Dataset | None' = None
   paired: bool = True
+  large: 'Dataset | None' = None
 
   @property
   def pictures(self) -> bool:

@@ -22,7 +22,7 @@ def batches(
 
   Args:
     dataset: its pictures are gathered by one thread when they are in memory, and by grain's
-      threads when they are streamed; the order is the same.
+      threads when they are streamed; the order is the same. Read from its `large` where it has that.
     sampler: which examples a step has.
     start: the first step; a resumed run gives its own.
     prefetch: how many batches are read ahead, at least 1.
@@ -38,6 +38,7 @@ def batches(
     raise DataError(
       f'{dataset.name} has {dataset.size} examples but the sampler was made for {sampler.size}'
     )
+  dataset = dataset.large or dataset
   prefetch = max(1, prefetch)
   if dataset.arrays is None:
     from jaxgan.datasets import stream
@@ -61,7 +62,11 @@ def _gathered(
 
 
 def preprocess(
-  batch: Mapping[str, Any], key: jax.Array, flip: bool = False, load_size: int = 0
+  batch: Mapping[str, Any],
+  key: jax.Array,
+  flip: bool = False,
+  load_size: int = 0,
+  window: tuple[int, int] | None = None,
 ) -> dict[str, jax.Array]:
   """Normalises pictures inside the step: x / 127.5 - 1, then a random crop and a random mirror image.
 
@@ -69,15 +74,16 @@ def preprocess(
     batch: uint8 arrays [B, H, W, C] are pictures; other arrays, as points, are passed through.
     key: PRNG key of the draws, the same on every replica.
     flip: mirror every example left to right with probability 1/2.
-    load_size: height that pictures are enlarged to (bicubic) before a crop of their own size is taken
+    load_size: height that pictures have, or else are enlarged to (bicubic), before a crop is taken
       anywhere in them; 0 = no crop.
+    window: height and width of the crop; None = of the pictures as they come.
 
   Returns:
     The batch with float32 pictures in [-1, 1]. Pictures of one example (image and target) share
     crop and coin.
 
   Raises:
-    ValueError: load_size is below the height of the pictures, or image and target differ in size.
+    ValueError: load_size is below the height of the crop, or image and target differ in size.
   """
   result = dict(batch)
   pictures = [k for k, v in batch.items() if v.ndim == 4 and v.dtype == jnp.uint8]
@@ -86,8 +92,9 @@ def preprocess(
     result[name] = (2 * batch[name].astype(jnp.int32) - 255).astype(jnp.float32) * (1 / 255)
   if not pictures:
     return result
-  size, height, width, _ = batch[pictures[0]].shape
+  size, *own, _ = batch[pictures[0]].shape
   if load_size:
+    height, width = window or own
     if load_size < height:
       raise ValueError(f'data.load_size={load_size}; pictures have {height} already')
     if len({batch[name].shape[1:3] for name in pictures}) > 1:
@@ -104,7 +111,7 @@ def preprocess(
       for i, (whole, part) in enumerate(zip(large, (height, width)))
     ]
     for name in pictures:
-      result[name] = _cropped(result[name], large, corners)
+      result[name] = _cropped(result[name], large, corners, height, width)
   if flip:
     coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), key, (size,))
     for name in pictures:
@@ -113,9 +120,11 @@ def preprocess(
   return result
 
 
-def _cropped(images: jax.Array, large: tuple[int, int], corners: list[jax.Array]) -> jax.Array:
-  """Windows of the images' own size in the images enlarged, with those corners."""
-  b, height, width, channels = images.shape
+def _cropped(
+  images: jax.Array, large: tuple[int, int], corners: list[jax.Array], height: int, width: int
+) -> jax.Array:
+  """Windows of the images enlarged, unless they are as large already, with those corners."""
+  b, *_, channels = images.shape
   enlarged = jax.image.resize(images, (b, *large, channels), 'cubic').clip(-1, 1)
   window = lambda x, top, left: jax.lax.dynamic_slice(
     x, (top, left, jnp.zeros_like(top)), (height, width, channels)

@@ -35,6 +35,7 @@ def load(
   in_memory: bool = True,
   crop: str = 'center',
   channels: int = 0,
+  margins: bool = True,
 ) -> Dataset:
   """Loads a prepared set; `load` of the package says what the options mean.
 
@@ -47,6 +48,7 @@ def load(
     data_dir: where tensorflow-datasets keeps its sets; '' = $TFDS_DATA_DIR or
       ~/tensorflow_datasets.
     cache_dir, in_memory, crop, channels: see the package's `load`.
+    margins: False scales all pictures.
 
   Raises:
     DataError: when the set is not prepared, is damaged or in another file format, or has no
@@ -60,7 +62,8 @@ def load(
   builder, source = _open(name, folder, part, root)
   image_key, label_key, classes = _columns(name, builder.info.features, label)
   again = _again(name, folder, root)
-  read = _reader(name, source, image_key, label_key, resolution, crop, channels, again)
+  how = (resolution, crop, channels, margins)
+  read = _reader(name, source, image_key, label_key, *how, again)
   notice = f"{name} {folder.name} by tensorflow-datasets; its licence is the owner's"
   title = f'{name} {part}'
   if not in_memory:
@@ -70,7 +73,7 @@ def load(
       )
     return _streamed(title, len(source), rows, read, classes, notice)
   files = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(folder.iterdir())]
-  key = repr((str(folder.resolve()), files, part, image_key, label_key, resolution, crop, channels))
+  key = repr((str(folder.resolve()), files, part, image_key, label_key, *how))
   slug = re.sub(r'\W+', '_', f'{name}_{folder.name}_{part}_{resolution or "native"}')
   digest = hashlib.sha256(key.encode()).hexdigest()[:12]
   columns = cached(cache_dir, f'{slug}-{digest}', len(source), read, CHUNK, title)
@@ -232,6 +235,7 @@ def _reader(
   resolution: int,
   crop: str,
   channels: int,
+  margins: bool,
   again: str,
 ) -> Callable[[np.ndarray], Columns]:
   """A function from record numbers to columns; safe in threads."""
@@ -242,10 +246,9 @@ def _reader(
     except DataError as e:
       raise DataError(f'{name}: record {number} holds no readable picture ({e})') from None
     small = decoded.size[0] == decoded.size[1] < resolution <= decoded.size[0] * 1.2
-    fitted = (
-      pictures.margin(decoded, resolution) if small else pictures.fit(decoded, resolution, crop)
-    )
-    return pictures.pixels(fitted, channels)
+    if small and margins:
+      return pictures.pixels(pictures.margin(decoded, resolution), channels)
+    return pictures.pixels(pictures.fit(decoded, resolution, crop), channels)
 
   def read(numbers: np.ndarray) -> Columns:
     try:

@@ -57,7 +57,8 @@ def load(
   }
   cut = split.removeprefix(part)
   if name:
-    sides = [tfds.load(name, split=f'{part}{d}{cut}', data_dir=data_dir, **options) for d in 'AB']
+    options |= {'data_dir': data_dir, 'margins': False}
+    sides = [tfds.load(name, split=f'{part}{d}{cut}', **options) for d in 'AB']
     return together(name, *sides)
   if not data_dir:
     raise DataError(

@@ -143,6 +143,14 @@ def test_the_two_domains_of_cycle_gan(domains, tmp_path, in_memory):
       assert not np.delete(batch[column], channel, -1).any()
 
 
+def test_pictures_of_a_domain_never_get_a_margin(domains, tmp_path):
+  """24x24 pixels for 28: of other sets those would lie on black."""
+  options = {'data_dir': str(domains), 'cache_dir': str(tmp_path), 'resolution': 28}
+  found = datasets.load('unpaired', 'cycle_gan/horse2zebra', **options)
+  images = found.fetch(np.arange(5))['image']
+  assert sorted(images.min((1, 2))[:, 0].tolist()) == [0, 10, 20, 30, 40]
+
+
 def test_a_domain_set_that_is_not_prepared_says_how(domains, tmp_path):
   with pytest.raises(datasets.DataError) as error:
     datasets.load('unpaired', 'cycle_gan/monet2photo', data_dir=str(domains), resolution=16)
