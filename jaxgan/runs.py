@@ -98,8 +98,8 @@ class Interleaved(datasets.Sampler):
     self.samplers = samplers
 
   def indices(self, step: int) -> np.ndarray:
-    """This host's examples of a step, int64 [batch_size // hosts]."""
-    return np.stack([sampler.indices(step) for sampler in self.samplers], 1).ravel()
+    """This host's examples of a step, int64 [batch_size // hosts], or of two domains [.., 2]."""
+    return np.concatenate(np.stack([sampler.indices(step) for sampler in self.samplers], 1))
 
 
 def _check(path: str, alone: Problem, at: Callable[[Point], Problem]) -> None:
@@ -151,9 +151,9 @@ class Runs(Session):
 
   def sampler(self) -> datasets.Sampler:
     """The order of each run, interleaved as the step expects them."""
-    size, batch = self.problem.dataset.size, self.problem.batch_size // self.sweep.size
-    host, hosts = jax.process_index(), jax.process_count()
-    return Interleaved([datasets.Sampler(size, batch, seed, host, hosts) for seed in self.seeds])
+    data, batch = self.problem.dataset, self.problem.batch_size // self.sweep.size
+    shared = (jax.process_index(), jax.process_count(), data.domains)
+    return Interleaved([datasets.Sampler(data.size, batch, seed, *shared) for seed in self.seeds])
 
   def meta(self) -> dict[str, Any]:
     """As of one run, and what is known of each run."""

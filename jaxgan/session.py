@@ -123,8 +123,10 @@ class Session:
   def sampler(self) -> datasets.Sampler:
     """The order of the data."""
     seed = self.config.seed + NEW_ORDER * self.retries
-    size, batch = self.problem.dataset.size, self.problem.batch_size
-    return datasets.Sampler(size, batch, seed, jax.process_index(), jax.process_count())
+    data, host, hosts = self.problem.dataset, jax.process_index(), jax.process_count()
+    return datasets.Sampler(
+      data.size, self.problem.batch_size, seed, host, hosts, domains=data.domains
+    )
 
   def feed(self, start: int) -> Iterator[tuple[int, Any]]:
     """(stride, batches [stride, B, ...] on the devices) from step `start` to the end."""

@@ -74,8 +74,9 @@ class Small:
     return self.problem.step(state, batch)
 
   def batch(self, step):
-    sampler = datasets.Sampler(self.problem.dataset.size, self.problem.batch_size, self.config.seed)
-    return jax.tree.map(lambda x: x[None], self.problem.dataset.fetch(sampler.indices(step)))
+    data, size, seed = self.problem.dataset, self.problem.batch_size, self.config.seed
+    sampler = datasets.Sampler(data.size, size, seed, domains=data.domains)
+    return jax.tree.map(lambda x: x[None], data.fetch(sampler.indices(step)))
 
   def run(self, state, start, stop, layout=None, step=None):
     layout = layout or self.layout

@@ -280,7 +280,8 @@ def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
     'target': (base + np.array([0, 0, 100])).astype(np.uint8),
     'label': label,
   }
-  domains = from_arrays('colours', arrays, ('dark', 'light'), '')._replace(paired=False)
+  domains = from_arrays('colours', arrays, ('dark', 'light'), '')
+  domains = domains._replace(domains=(domains.size,) * 2)
   game = cycle(Generator(), Discriminator())
   run = Run(game, domains, tmp_path, None, cache_dir=str(tmp_path), part=lambda split: domains)
   judge = translations.Judge(domains, str(tmp_path), 0)
@@ -304,7 +305,7 @@ def test_the_cycle_error_is_that_of_both_translations(tmp_path):
   players = {
     'generator': {'params': {'AtoB': {'by': jnp.array(0.5)}, 'BtoA': {'by': jnp.array(0.8)}}}
   }
-  domains = PAIRS._replace(paired=False)
+  domains = PAIRS._replace(domains=(PAIRS.size,) * 2)
   evaluate = translations.make(
     Run(game, domains, tmp_path, SimpleNamespace(write_images=lambda *a: None)),
     held_out='',

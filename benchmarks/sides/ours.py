@@ -108,8 +108,9 @@ class Side:
 
   def data(self, seconds: float) -> float:
     """Images a second that the input pipeline gives, up to the device."""
-    sampler = datasets.Sampler(self.problem.dataset.size, self.problem.batch_size, 0)
-    stream = datasets.batches(self.problem.dataset, sampler)
+    data = self.problem.dataset
+    sampler = datasets.Sampler(data.size, self.problem.batch_size, 0, domains=data.domains)
+    stream = datasets.batches(data, sampler)
     next(stream)
     start, images = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:

@@ -25,14 +25,14 @@ class Dataset(NamedTuple):
     class_names: one name per class; () when there are no labels.
     fetch: int64 indices [B] -> {'image': uint8 [B, H, W, C], 'label': int32 [B]}; paired sets
       add 'target', shaped like 'image' except where pictures are to be enlarged. Labels are zeros when
-      there are no classes. Points are float32 images in [-1, 1] of one pixel. May be called from several
-      threads at once.
+      there are no classes. Points are float32 images in [-1, 1] of one pixel. Of two domains it takes
+      indices [B, 2] too, one for each. May be called from several threads at once.
     arrays: the whole set by column, `image` and `label` first, then what else is known
       (attributes, captions, modes); without `image` where pictures are put together when fetched;
       None when the set is streamed.
     notice: one line: source and licence.
     grey: of stacked sets, the set whose pictures are the channels of theirs.
-    paired: whether the target of an example belongs to its image; of two domains it does not.
+    domains: sizes of A and B where the target of an example does not belong to its image.
     large: the same examples at the size that training crops its pictures from, each scaled from its
       original; None where there is no such, or those of this set are enlarged.
   """
@@ -45,13 +45,18 @@ class Dataset(NamedTuple):
   arrays: Mapping[str, np.ndarray] | None
   notice: str
   grey: 'Dataset | None' = None
-  paired: bool = True
+  domains: tuple[int, ...] = ()
   large: 'Dataset | None' = None
 
   @property
   def pictures(self) -> bool:
     """Whether the examples can be looked at: grey or RGB."""
     return self.image_shape[-1] in (1, 3)
+
+  @property
+  def paired(self) -> bool:
+    """Whether the target of an example belongs to its image."""
+    return not self.domains
 
 
 def from_arrays(
@@ -109,7 +114,7 @@ def turned(dataset: Dataset) -> Dataset:
 
   def fetch(indices: np.ndarray) -> dict[str, np.ndarray]:
     columns = turn(dataset.fetch(indices))  # without target_label, which does not travel
-    return columns if labels is None else columns | {'label': labels[indices]}
+    return columns if labels is None else columns | {'label': labels[np.atleast_2d(indices.T)[-1]]}
 
   return dataset._replace(image_shape=one['target'].shape[1:], fetch=fetch, arrays=arrays)
 

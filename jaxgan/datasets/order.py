@@ -1,10 +1,13 @@
 """The order of examples, a pure function of seed, step and host."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
 from jaxgan.datasets.dataset import DataError
+
+DOMAIN_B = 2**62  # added to the seed for the order of the second of two domains
 
 
 class Sampler:
@@ -21,12 +24,21 @@ class Sampler:
     seed: of the order; >= 0.
     host: this host's number.
     hosts: number of hosts.
+    domains: sizes of two domains, see `Dataset.domains`; each has epochs of its own.
 
   Raises:
     DataError: when a number is out of range or the batch cannot be shared equally.
   """
 
-  def __init__(self, size: int, batch_size: int, seed: int, host: int = 0, hosts: int = 1):
+  def __init__(
+    self,
+    size: int,
+    batch_size: int,
+    seed: int,
+    host: int = 0,
+    hosts: int = 1,
+    domains: Sequence[int] = (),
+  ):
     if size < 1 or batch_size < 1 or seed < 0:
       raise DataError(
         f'size={size}, batch_size={batch_size}, seed={seed}: sizes must be at least 1, seed at least 0'
@@ -42,11 +54,15 @@ class Sampler:
       host,
       hosts,
     )
+    seeds = (seed, seed + DOMAIN_B)
+    self.domains = [Sampler(n, batch_size, s, host, hosts) for n, s in zip(domains, seeds)]
     self._permutations: dict[int, np.ndarray] = {}
     self._lock = threading.Lock()  # feeding threads share the permutations
 
   def indices(self, step: int) -> np.ndarray:
-    """This host's examples of a step: int64 [batch_size // hosts]."""
+    """This host's examples of a step: int64 [batch_size // hosts], or [batch_size // hosts, 2] of domains."""
+    if self.domains:
+      return np.stack([domain.indices(step) for domain in self.domains], 1)
     share = self.batch_size // self.hosts
     first = step * self.batch_size + self.host * share
     epoch, offset = divmod(first, self.size)

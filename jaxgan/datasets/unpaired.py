@@ -23,7 +23,8 @@ def load(
 ) -> Dataset:
   """Loads two domains: 'image' of domain A, 'target' of domain B; which come together means nothing.
 
-  As many examples as the larger domain has pictures; those of the smaller come round again.
+  As many examples as the larger domain has pictures; those of the smaller come round again. In training
+  each domain is gone through in an order of its own, so that a picture meets another one every time.
 
   Args:
     name: 'emoji' (half of the emoji in the Fluent style and the other half in the Noto style, none in
@@ -99,7 +100,8 @@ def together(name: str, a: Dataset, b: Dataset) -> Dataset:
   size = max(a.size, b.size)
 
   def fetch(indices: np.ndarray) -> dict[str, np.ndarray]:
-    return {**a.fetch(indices % a.size), 'target': b.fetch(indices % b.size)['image']}
+    of_a, of_b = np.broadcast_to(indices.T, (2, len(indices)))
+    return {**a.fetch(of_a % a.size), 'target': b.fetch(of_b % b.size)['image']}
 
   arrays = None
   if a.arrays is not None and b.arrays is not None:  # in memory; pictures stay where they are
@@ -107,4 +109,6 @@ def together(name: str, a: Dataset, b: Dataset) -> Dataset:
     arrays = {k: v[around] for k, v in a.arrays.items() if k != 'image'}
     arrays['target_label'] = b.arrays['label'][np.arange(size) % b.size]
   notice = a.notice if a.notice == b.notice else f'{a.notice}; {b.notice}'
-  return Dataset(name, size, a.image_shape, a.class_names, fetch, arrays, notice, paired=False)
+  return Dataset(
+    name, size, a.image_shape, a.class_names, fetch, arrays, notice, domains=(a.size, b.size)
+  )

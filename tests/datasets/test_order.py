@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxgan import datasets
+from jaxgan import datasets, runs
 
 FIRST_ORDER = [5, 1, 3, 2, 4]  # examples of step 1 of Sampler(10, 5, 0)
 
@@ -43,6 +43,28 @@ def test_hosts_share_the_global_batch_in_order(hosts):
     parts = [s.indices(step) for s in shares]
     assert {len(p) for p in parts} == {8 // hosts}
     np.testing.assert_array_equal(np.concatenate(parts), whole.indices(step))
+
+
+def test_two_domains_are_each_gone_through_evenly_and_meet_in_every_epoch_anew():
+  a, b = 12, 5
+  sampler = datasets.Sampler(a, 6, 7, domains=(a, b))
+  steps = [sampler.indices(s) for s in range(20)]  # 10 epochs of A, 24 of B
+  stream = np.concatenate(steps)
+  assert stream.shape == (120, 2) and stream.dtype == np.int64
+  for column, size in enumerate((a, b)):
+    assert np.array_equal(
+      np.sort(stream[:, column].reshape(-1, size)), [range(size)] * (120 // size)
+    )
+  met = [[int(y) for x, y in stream if x == n] for n in range(a)]  # partners, epoch by epoch
+  assert all(len(set(partners)) > 2 for partners in met) and len(set(map(tuple, met))) == a
+  again = datasets.Sampler(a, 6, 7, domains=(a, b))
+  np.testing.assert_array_equal(again.indices(17), steps[17])
+  shares = [datasets.Sampler(a, 6, 7, host, 2, (a, b)).indices(3) for host in (0, 1)]
+  np.testing.assert_array_equal(np.concatenate(shares), steps[3])
+  both = runs.Interleaved([datasets.Sampler(a, 6, seed, domains=(a, b)) for seed in (7, 8)])
+  np.testing.assert_array_equal(both.indices(3)[::2], steps[3])
+  equal = datasets.Sampler(a, a, 7, domains=(a, a)).indices(0)
+  assert (equal[:, 0] != equal[:, 1]).any()
 
 
 def test_a_batch_may_be_larger_than_the_set():

@@ -76,6 +76,13 @@ def test_two_domains_turned_have_each_its_own_labels():
   np.testing.assert_array_equal(other['image'], one['target'])
   np.testing.assert_array_equal(other['target'], one['image'])
   assert set(other) == set(one) and (one['label'] != other['label']).any()
+  apart = np.stack([at, at[::-1]], 1)  # in training any two meet; the columns are A and B
+  met, turned = forth.fetch(apart), back.fetch(apart)
+  for batch, names in ((met, ('image', 'target')), (turned, ('target', 'image'))):
+    np.testing.assert_array_equal(batch[names[0]], one['image'])
+    np.testing.assert_array_equal(batch[names[1]], one['target'][::-1])
+  np.testing.assert_array_equal(met['label'], one['label'])
+  np.testing.assert_array_equal(turned['label'], other['label'][::-1])
   for labels, mine, theirs in ((one, forth, back), (other, back, forth)):
     np.testing.assert_array_equal(labels['label'], mine.arrays['label'][at])
     np.testing.assert_array_equal(labels['label'], theirs.arrays['target_label'][at])

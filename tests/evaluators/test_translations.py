@@ -37,7 +37,8 @@ def test_what_is_measured_where_nothing_is_held_out(there, told, capsys):
 def test_two_domains_without_a_judge_have_no_baselines_to_tell(tmp_path, capsys):
   game = cycle(Scale(), Discriminator(), pool=0)
   for paired_, said in ((False, 0), (True, 2)):
-    run = Run(game, PAIRS._replace(paired=paired_), tmp_path, None)
+    domains = () if paired_ else (PAIRS.size, PAIRS.size)
+    run = Run(game, PAIRS._replace(domains=domains), tmp_path, None)
     translations.make(run, held_out='')
     assert capsys.readouterr().err.count(' scores ') == said
 
