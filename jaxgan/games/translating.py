@@ -138,13 +138,18 @@ def from_translators(
       discriminator's alone. Everything else is an argument of the game.
 
   Raises:
-    ValueError: an unknown network, or an option that nobody has.
+    ValueError: an unknown network, or an option that only other networks have, or nobody.
   """
   classes = []
   for name, known in ((generator, GENERATORS), (discriminator, DISCRIMINATORS)):
     if name not in known:
       raise ValueError(f'no network {name!r}; {nearest(name, known)}')
     classes.append(known[name])
+  for option in foreign(generator, discriminator, options):
+    own = [', '.join(sorted(fields_of(network) - {'image_channels'})) for network in classes]
+    raise ValueError(
+      f'game.{option} is an option of other networks; {generator} has {own[0]}; {discriminator} has {own[1]}'
+    )
   height, width, channels = image_shape
   if generator == 'unet':
     common = math.gcd(height, width)

@@ -290,6 +290,12 @@ def test_networks_by_name():
   [
     ('pix2pix', {'generator': 'unet2'}, "no network 'unet2'; did you mean 'unet'"),
     ('pix2pix', {'chanels': 3}, 'no option game.chanels'),
+    (
+      'pix2pix',
+      {'blocks': 9},
+      'game.blocks is .* other networks; unet has channels, depth,.*; patch',
+    ),
+    ('cyclegan', {'discriminator': 'pixel', 'layers': 3}, 'game.layers .*; pixel has channels,'),
     ('pix2pix', {'loss': 'lsgan'}, "unknown loss 'lsgan'"),
     ('pix2pix', {'l1': -1.0}, 'game.l1=-1.0; expected 0 or more'),
     ('cyclegan', {'discriminator_penalties': {'lecam': {}}}, "penalty 'lecam' needs fake_mean"),
