@@ -8,12 +8,13 @@ Generative Adversarial Networks", arXiv 1511.06434.
 
 | variant | hardware, time | score |
 |---|---|---|
-| pixel faces | 2 cores of an x86-64 server, 8 min 13 s for 1,500 steps, other work beside it | precision 0.569, recall 0.101 (2,048 samples, k = 5) |
+| pixel faces | 2 cores of an x86-64 server, 8 min 13 s for 1,500 steps, other work beside it | precision 0.514 ± 0.019, recall 0.741 ± 0.011 (3 seeds on an H100; 2,048 samples, k = 5) |
 | celeb_a | one GPU; not run here | none measured |
 
 The default adds the R1 penalty (Mescheder et al. 2018, arXiv 1801.04406). Without it the
 discriminator tells these flat colours from anything a network paints within a hundred steps, and the
-generator learns nothing; the same networks in PyTorch fail there in the same way.
+generator learns nothing; the same networks in PyTorch fail there in the same way. With the paper's learning rate
+of 2e-4, a fifth of the default's, and gamma = 1 recall was 0.17 after as many steps, and colours were grey.
 """
 
 from ml_collections import ConfigDict
@@ -41,7 +42,9 @@ def pixel_faces(config: ConfigDict) -> None:
   """The embedded default: narrower, a quarter of the batch, and R1; minutes on two CPU cores."""
   config.data.name, config.data.batch_size = 'pixel_faces', 32
   config.game.channels = 32
-  config.game.discriminator_penalties = {'r1': {'gamma': 1.0}}
+  config.game.discriminator_penalties = {'r1': {'gamma': 0.2}}
+  for player in config.optimizer.values():
+    player.learning_rate = 1e-3
   config.total_steps = 1500
   config.ema.decay = 0.99
   config.evaluators = {'samples': {'every': 250}, 'class_score': {'every': 500}}

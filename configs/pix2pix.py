@@ -11,8 +11,8 @@ Paper: Isola, Zhu, Zhou, Efros 2016, "Image-to-Image Translation with Conditiona
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 cores of an x86-64 server, 7 min 41 s for 4,000 steps | L1 0.276, 15.6 % below that of the input itself; PSNR 13.3, SSIM 0.304 |
-| edges | 2 cores of an x86-64 server, 8 min 50 s for 4,000 steps, other work beside it | L1 0.227, 49.3 % below that of the input itself; PSNR 14.5, SSIM 0.413 |
+| emoji | 2 cores of an x86-64 server, 7 min 41 s for 4,000 steps | L1 0.278 ± 0.001, 14.9 ± 0.2 % below that of the input itself; PSNR 13.2 ± 0.0, SSIM 0.306 ± 0.002 (3 seeds on an H100) |
+| edges | 2 cores of an x86-64 server, 8 min 50 s for 4,000 steps, other work beside it | L1 0.230 ± 0.002, 48.7 ± 0.5 % below that of the input itself; PSNR 14.4 ± 0.1, SSIM 0.410 ± 0.003 (3 seeds on an H100) |
 | folder, facades | one GPU; not run here | none measured |
 
 A folder holds pairs as pictures side by side in train/, or in two folders A and B under the same names:

@@ -10,7 +10,7 @@ Paper: Ledig et al. 2016, "Photo-Realistic Single Image Super-Resolution Using a
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 cores of an x86-64 server, 13 min 44 s for 3,000 steps, other work beside it | held-out PSNR 26.4 (bicubic 22.8), SSIM 0.820 (0.698), L1 0.048, 42 % below bicubic; perceptual distance 77 % below |
+| emoji | 2 cores of an x86-64 server, 13 min 44 s for 3,000 steps, other work beside it | held-out PSNR 26.3 ± 0.1 (bicubic 22.8), SSIM 0.817 ± 0.002 (0.698), L1 0.049 ± 0.001, 41.6 ± 0.7 % below bicubic (3 seeds on an H100); perceptual distance 77 % below (one seed) |
 | folder | one GPU; not run here | none measured |
 
 The inputs are bicubic reductions of the pictures (`jaxgan.datasets.reduced`; data.name=emoji/2 halves instead).
