@@ -238,12 +238,12 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
       at = trained
       if step != trained.step:
         at = sample.load(given.workdir, step, given.ema, given.run)
-      classes = max(len(at.class_names), 1)
-      rng = np.random.default_rng(given.seed)
-      labels = rng.choice(reference.labels, given.n) if classes > 1 else np.zeros(given.n, int)
-      images = sample.draw(at, labels % classes, given.seed, given.truncation)[0]
+      like = reference.classes == at.class_names and len(at.class_names) > 1
+      among = reference.labels if like else max(1, len(at.class_names))  # each as often as others
+      labels = np.random.default_rng(given.seed).choice(among, given.n)
+      images = sample.draw(at, labels, given.seed, given.truncation)[0]
       images = plots.to_uint8(images)[..., : images.shape[-1]]
-      return Pictures('samples', '', images, labels % classes, at.class_names)
+      return Pictures('samples', '', images, labels, at.class_names)
 
     return draw
 
