@@ -204,7 +204,7 @@ def train(
       Path(folder, GIVEN), images=images, labels=labels, num_classes=num_classes, seed=seed, **given
     )
     ended = subprocess.run(
-      [sys.executable, '-m', __name__, folder],
+      [sys.executable, '-P', '-m', __name__, folder],
       env=inherited | ONE_CORE | {'PYTHONPATH': os.pathsep.join(paths)},
       start_new_session=True,  # an interrupt is for the run that waits, which ends the process itself
       capture_output=True,
