@@ -9,9 +9,12 @@ faster than convolutions.
 import hashlib
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -353,7 +356,16 @@ def _write(path: str | Path, trained: Classifier) -> None:
     raise
 
 
+def _end_with(parent: int, folder: str) -> None:
+  """Ends this process soon after the one that waits for it, however that ended, and leaves nothing."""
+  while os.getppid() == parent:
+    time.sleep(1)
+  shutil.rmtree(folder, ignore_errors=True)
+  os._exit(1)
+
+
 if __name__ == '__main__':
+  threading.Thread(target=_end_with, args=(os.getppid(), sys.argv[1]), daemon=True).start()
   with np.load(Path(sys.argv[1], GIVEN)) as file:
     arrays = {name: file[name] for name in file.files}
   plain = {name: array.item() for name, array in arrays.items() if not array.ndim}
