@@ -153,6 +153,14 @@ def test_generator_step(case):
   close(d1, state_of(case.network('D', 'D1/')[1]))
 
 
+# The generator's step looks through the same discriminator and at its new state in each case, and what is
+# special of this one, several singular values, has gradients of its own in tests/nn/test_spectral_norm.py.
+@pytest.mark.parametrize(
+  'case',
+  [pytest.param(name, marks=pytest.mark.slow if 'svs2' in name else ()) for name in CASES],
+  indirect=True,
+  scope='module',
+)
 def test_discriminator_step(case):
   """The second forward: fakes and reals as one batch, gradients of parameters and input, new state."""
   d, dv = case.network('D', 'D1/')
