@@ -1,7 +1,6 @@
 """The evaluate command: scores of pictures and of runs, with their stamps, and one line for every mistake."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl import flags
 
 from jaxgan import datasets, evaluate, measures, parallel, plots, scores, scoring
 from jaxgan.config import ConfigError
@@ -272,23 +272,24 @@ def test_a_classifier_needs_classes(folders):
     scoring.Judge(reference, features='domain')
 
 
-def command(*words, **variables):
+def process(*words):
   return subprocess.run(
-    [sys.executable, '-m', 'jaxgan.evaluate', *words],
-    capture_output=True,
-    text=True,
-    env={**os.environ, **variables},
-    check=False,
+    [sys.executable, '-m', 'jaxgan.evaluate', *words], capture_output=True, text=True, check=False
   )
 
 
-def test_the_command_writes_records(folders, tmp_path):
-  output = tmp_path / 'made' / 'scores.jsonl'
-  words = [f'--samples={folders / "faces"}', f'--reference={FACES}', f'--output={output}']
-  words += ['--n=40', '--features=efficientnet']
-  done = command(*words, '--metrics=precision,recall', '--bootstrap=4')
+@pytest.fixture
+def words(folders, tmp_path):
+  """Of the command, but for its metrics."""
+  words = [f'--samples={folders / "faces"}', f'--reference={FACES}', '--n=40']
+  return [*words, f'--output={tmp_path / "made" / "scores.jsonl"}', '--features=efficientnet']
+
+
+def test_the_command_writes_records(words, tmp_path):
+  done = process(*words, '--metrics=precision,recall', '--bootstrap=4')
   assert done.returncode == 0, done.stderr
   assert re.search(r'precision\(efficientnet.*\)  \S+ \[\S+, \S+\]', done.stdout)
+  output = tmp_path / 'made' / 'scores.jsonl'
   lines = [json.loads(line) for line in output.read_text().splitlines()]
   assert [line['stamp']['metric'] for line in lines] == ['precision', 'recall']
   for line in lines:
@@ -297,19 +298,30 @@ def test_the_command_writes_records(folders, tmp_path):
     assert record.stamp.count == 40 and record.resamples == 4 and len(record.interval) == 2
     assert record.stamp.ema is record.stamp.truncation is record.stamp.step is None
     assert re.fullmatch('faces@[0-9a-f]{8}', record.stamp.samples)
+
+
+def test_mistakes_in_the_command_are_one_line(words, tmp_path, monkeypatch, capsys):
+  before = set(flags.FLAGS)
+  monkeypatch.setenv('JAXGAN_INCEPTION', str(tmp_path / 'none.pth'))
+
+  def undefine():
+    for name in set(flags.FLAGS) - before:
+      delattr(flags.FLAGS, name)
+
   for wrong, says in (
-    (['--metrics=fid'], "no metric 'fid'"),
-    (['--metrics='], 'no metrics; expected some of'),
-    (['--noema'], '--ema is of a run'),
-    (['--truncation=0.5'], '--truncation is of a run'),
-    ([f'--output={tmp_path}'], 'cannot be written'),
-    (
-      ['--metrics=copied'],
-      'copied needs real pictures that training did not see; give --held_out=',
-    ),
-    (['--bootstrap=1'], 'one half has no spread'),
-    (['--features=inception'], 'JAXGAN_INCEPTION'),
-    (['--workdir=x'], 'give --workdir=RUN, or --samples'),
+    ('--metrics=fid', "no metric 'fid'"),
+    ('--metrics=', 'no metrics; expected some of'),
+    ('--noema', '--ema is of a run'),
+    ('--truncation=0.5', '--truncation is of a run'),
+    (f'--output={tmp_path}', 'cannot be written'),
+    ('--metrics=copied', 'needs real pictures that training did not see; give --held_out='),
+    ('--bootstrap=1', 'one half has no spread'),
+    ('--features=inception', 'JAXGAN_INCEPTION'),
+    ('--workdir=x', 'give --workdir=RUN, or --samples'),
   ):
-    done = command(*words, *wrong, JAXGAN_INCEPTION=str(tmp_path / 'none.pth'))
-    assert done.returncode == 2 and says in done.stderr and 'Traceback' not in done.stderr
+    monkeypatch.setattr(sys, 'argv', ['evaluate', *words, wrong])
+    with pytest.raises(SystemExit) as left:
+      evaluate.run()
+    told = capsys.readouterr().err
+    assert left.value.code == 2 and says in told and told.count('\n') == 1, told
+    undefine()

@@ -85,9 +85,9 @@ def numbers(state):
 
 
 def assert_runs_are(many, alone, rtol=1e-4, atol=1e-5):
-  """Run i of the state of many is the i-th state alone."""
+  """Run i of the state of many is the state alone[i]."""
   many = numbers(many)
-  for i, state in enumerate(alone):
+  for i, state in alone.items():
     found = numbers(state)
     assert found.keys() == many.keys()
     for path, value in found.items():
@@ -95,21 +95,32 @@ def assert_runs_are(many, alone, rtol=1e-4, atol=1e-5):
         many[path][i].astype(np.float32), value.astype(np.float32), rtol, atol, err_msg=path
       )
   kernels = [value for path, value in many.items() if 'kernel' in path]
-  for i, j in itertools.combinations(range(len(alone)), 2):  # and no two runs are alike
+  for i, j in itertools.combinations(alone, 2):  # and no two runs are alike
     assert max(np.abs(v[i] - v[j]).max() for v in kernels) > 30 * atol, (i, j)
+
+
+def seeds_of(model, **changes):
+  """The config of three seeds."""
+  config = base(model, **{'runs.seeds': 3, **changes})
+  if model == 'dcgan':
+    config.update_from_flattened_dict({'updates.discriminator': 2, 'accumulate': 2})
+  return config
+
+
+@functools.cache
+def seeds_alone(model, folder):
+  """Seed -> state of a run of its own; trained once for all that are compared with it."""
+  config, found = seeds_of(model), {}
+  for seed in range(3):
+    config.seed, config.runs.seeds = seed, 1
+    found[seed] = trained(config, folder / f'{model}{seed}')
+  return found
 
 
 @pytest.mark.parametrize('model, at_once', [('gan', 0), ('gan', 1), ('gan', 2), ('dcgan', 0)])
 def test_three_seeds_in_one_are_three_runs(model, at_once, tmp_path):
-  config = base(model, **{'runs.seeds': 3, 'runs.at_once': at_once})
-  if model == 'dcgan':
-    config.update_from_flattened_dict({'updates.discriminator': 2, 'accumulate': 2})
-  many = trained(config, tmp_path / 'many')
-  alone = []
-  for seed in range(3):
-    config.seed, config.runs.seeds = seed, 1
-    alone.append(trained(config, tmp_path / str(seed)))
-  assert_runs_are(many, alone)
+  many = trained(seeds_of(model, **{'runs.at_once': at_once}), tmp_path / 'many')
+  assert_runs_are(many, seeds_alone(model, tmp_path.parent))
 
 
 def test_swept_numbers_are_those_of_separate_runs(tmp_path):
@@ -118,13 +129,12 @@ def test_swept_numbers_are_those_of_separate_runs(tmp_path):
   config.game.unroll = {'steps': 1, 'name': 'sgd', 'learning_rate': 0.1}
   config.game.discriminator_penalties = {'r1': {'gamma': 1.0, 'every': 2}}
   many = trained(config, tmp_path / 'many')
-  config.runs.sweep, alone = '', []
-  for gamma in (0.0, 2.0):
-    for rate in (0.02, 0.1):
-      for inner in (0.1, 1.0):
-        config.game.discriminator_penalties.r1.gamma = gamma
-        config.optimizer.generator.learning_rate, config.game.unroll.learning_rate = rate, inner
-        alone.append(trained(config, tmp_path / f'{len(alone)}'))
+  config.runs.sweep, alone = '', {}
+  points = list(itertools.product((0.0, 2.0), (0.02, 0.1), (0.1, 1.0)))
+  for i in (0, 3, 5, 6):  # any two numbers of two axes meet
+    gamma, config.optimizer.generator.learning_rate, config.game.unroll.learning_rate = points[i]
+    config.game.discriminator_penalties.r1.gamma = gamma
+    alone[i] = trained(config, tmp_path / f'{i}')
   assert_runs_are(many, alone)
 
 
@@ -137,24 +147,30 @@ def test_betas_and_schedules_and_tied_paths(tmp_path):
     rate = {'start': 1e-3, 'end': 0.0, 'steps': 10}
     config.optimizer[player] = {'name': 'adam', 'learning_rate': rate, 'warmup': 2}
   many = trained(config, tmp_path / 'many')
-  config.runs.sweep, alone = '', []
-  for b1 in (0.0, 0.5, 0.9):
-    for value in (1e-3, 2e-3):
-      for player in config.optimizer:
-        config.optimizer[player].b1 = b1
-      config.optimizer.generator.learning_rate.start = value
-      alone.append(trained(config, tmp_path / f'{len(alone)}'))
-  many, expected = numbers(many), [numbers(state) for state in alone]
+  config.runs.sweep, expected = '', {}
+  for i, b1, value in ((0, 0.0, 1e-3), (3, 0.5, 2e-3), (4, 0.9, 1e-3), (5, 0.9, 2e-3)):
+    for player in config.optimizer:
+      config.optimizer[player].b1 = b1
+    config.optimizer.generator.learning_rate.start = value
+    expected[i] = numbers(trained(config, tmp_path / f'{i}'))
+  many = numbers(many)
   for path in (p for p in many if 'params' in p and 'players' in p):
-    for i, state in enumerate(expected):
+    for i, state in expected.items():
       np.testing.assert_allclose(many[path][i], state[path], atol=2e-5, err_msg=path)
+
+
+THREE = {'runs.sweep': f'{R1}=0.1,1,10'}
+
+
+@functools.cache
+def on_one_device(folder):
+  return numbers(trained(base('dcgan', **THREE), folder / 'one'))
 
 
 @pytest.mark.parametrize('mode, fsdp', [('jit', False), ('jit', True), ('pmap', False)])
 def test_two_devices_are_one(mode, fsdp, tmp_path, monkeypatch):
   monkeypatch.setattr(parallel, 'FSDP_MIN_SIZE', 32)
-  config = base('dcgan', **{'runs.sweep': f'{R1}=0.1,1,10'})
-  expected = numbers(trained(config, tmp_path / 'one'))
+  config, expected = base('dcgan', **THREE), on_one_device(tmp_path.parent)
   config.parallel.mode, config.parallel.fsdp = mode, fsdp
   found = numbers(trained(config, tmp_path / 'two', devices=2))
   for path, value in expected.items():
@@ -169,7 +185,7 @@ def judged(config):
 
 
 def test_resume_is_exact_and_everything_is_written(tmp_path, capsys):
-  sweep = {'runs.seeds': 2, 'runs.sweep': f'{R1}=0.1,1,10'}
+  sweep = {'runs.seeds': 2, 'runs.sweep': f'{R1}=1,10'}
   whole = judged(base(**sweep, **{'checkpoint.best': 'sigma_max_raw/generator'}))
   summary = train.train(whole, tmp_path / 'whole', data())
   told = capsys.readouterr().err
@@ -192,19 +208,19 @@ def test_resume_is_exact_and_everything_is_written(tmp_path, capsys):
   assert exact('whole') == exact('parts')
   name = 'sigma_max_raw/generator'
   row = exact('whole')[-1]
-  each = [row[f'run{i}/{name}'] for i in range(6)]
+  each = [row[f'run{i}/{name}'] for i in range(4)]
   assert row[name] == pytest.approx(np.mean(each))
   assert row[f'{name}_std'] == pytest.approx(np.std(each, ddof=1))
   assert summary['scores'][name] == row[name]
   found = json.loads((tmp_path / 'whole' / 'sweep.json').read_text())
   assert [r['scores'][name] for r in found['runs']] == each and found['step'] == STEPS
-  assert found['runs'][3]['point'] == {R1: 1} and found['runs'][3]['seed'] == 1
+  assert found['runs'][1]['point'] == {R1: 1} and found['runs'][1]['seed'] == 1
   assert found == json.loads((tmp_path / 'parts' / 'sweep.json').read_text())
-  assert all((tmp_path / 'whole' / 'runs' / str(i) / 'grid.png').exists() for i in range(6))
+  assert all((tmp_path / 'whole' / 'runs' / str(i) / 'grid.png').exists() for i in range(4))
   assert Image.open(tmp_path / 'whole' / 'sweep.png').width > 300
   table = [line.split() for line in told.splitlines()]
   assert ['r1.gamma', 'sigma_max_raw/discriminator', name] in table
-  mean, std = np.mean(each[4:]), np.std(each[4:], ddof=1)
+  mean, std = np.mean(each[2:]), np.std(each[2:], ddof=1)
   assert next(t for t in table if t[:1] == ['10'])[-3:] == [f'{mean:.4g}', '±', f'{std:.2g}']
   assert Checkpoints(tmp_path / 'whole' / 'checkpoints').best_step() in (2, 4)
 
@@ -226,6 +242,14 @@ def test_how_each_point_was_judged_is_told(tmp_path, capsys):
   assert all(f'{state} {states.count(state)}' in line for state in states)
 
 
+@pytest.fixture(scope='module')
+def swept(tmp_path_factory):
+  """The work folder of a sweep."""
+  folder = tmp_path_factory.mktemp('swept')
+  train.train(base(**{'runs.sweep': f'{R1}=0.1,1'}), folder, data())
+  return folder
+
+
 @pytest.mark.parametrize(
   'change, says',
   [
@@ -234,12 +258,11 @@ def test_how_each_point_was_judged_is_told(tmp_path, capsys):
     ({'runs.sweep': 'game.slope=0.1,1'}, r'now run 0 \(game.slope=0.1\)'),
   ],
 )
-def test_another_sweep_in_the_same_folder_is_refused(change, says, tmp_path):
-  train.train(base(**{'runs.sweep': f'{R1}=0.1,1'}), tmp_path, data())
-  before = (tmp_path / 'sweep.json').read_text()
+def test_another_sweep_in_the_same_folder_is_refused(change, says, swept):
+  before = (swept / 'sweep.json').read_text()
   with pytest.raises(ConfigError, match=says) as error:
-    train.train(base(**change, total_steps=6), tmp_path, data())
-  assert '\n' not in str(error.value) and (tmp_path / 'sweep.json').read_text() == before
+    train.train(base(**change, total_steps=6), swept, data())
+  assert '\n' not in str(error.value) and (swept / 'sweep.json').read_text() == before
 
 
 def test_sample_takes_one_run(tmp_path):

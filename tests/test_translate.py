@@ -47,6 +47,11 @@ def data(size=12):
 PAIRS = data()
 
 
+def without_perceptual_distance(patch):
+  """What tests of other things need not wait for."""
+  patch.setattr(translations, 'perceptual_distance', lambda shape: (None, 'not asked'))
+
+
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
   """A work folder of a short run, and the folder of its held-out inputs."""
@@ -58,7 +63,9 @@ def run(tmp_path_factory):
   config.optimizer = {p: {'learning_rate': 1e-2} for p in ('generator', 'discriminator')}
   config.evaluators = {'translations': {'every': 2, 'held_out': '', 'rows': 3}}
   workdir = tmp_path_factory.mktemp('run')
-  train.train(config, workdir / 'run', PAIRS)
+  with pytest.MonkeyPatch.context() as brief:
+    without_perceptual_distance(brief)
+    train.train(config, workdir / 'run', PAIRS)
   for i, x in enumerate(PAIRS.arrays['image']):
     folder = workdir / 'in' / 'deep'
     folder.mkdir(parents=True, exist_ok=True)
@@ -342,8 +349,9 @@ def test_the_perceptual_distance_or_why_there_is_none(tmp_path, monkeypatch, cap
   assert 'expected colour' in translations.perceptual_distance((64, 64, 1))[1]
 
 
-def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path):
+def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path, monkeypatch):
   """A translator that repeats pixels; sheets show the input as large as the output."""
+  without_perceptual_distance(monkeypatch)
 
   class Repeat(nn.Module):
     @nn.compact

@@ -192,8 +192,8 @@ def test_the_adaptive_state_is_that_of_all_replicas_and_keeps_its_dtypes():
     return aux.updates['discriminator']['augment_ada']
 
   halves = [x.reshape(2, 4, *x.shape[1:]) for x in (data['image'], data['label'])]
-  over = jax.vmap(state, axis_name=replicas.AXIS)(*halves)
-  whole = state(data['image'], data['label'])
+  over = jax.jit(jax.vmap(state, axis_name=replicas.AXIS))(*halves)
+  whole = jax.jit(state)(data['image'], data['label'])
   for name, one in whole.items():
     assert over[name].dtype == one.dtype == players['discriminator']['augment_ada'][name].dtype
     np.testing.assert_allclose(over[name], [one, one], rtol=1e-5)
