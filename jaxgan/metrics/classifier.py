@@ -25,16 +25,22 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxgan.errors import UserError
+
 PIXEL, BLOCK, QUARTER = 32, 64, 96  # widths at full, half and quarter resolution
 FEATURES = 96
 NOISE = 0.03  # of [-1, 1]: a generator's flat areas are never perfectly flat
 MOST_BYTES = 2**28  # of pictures that one learns from, so that they fit into memory
 GIVEN, TRAINED = 'given.npz', 'trained.npz'
+# Modules come from where this process has them.
+CHILD = (
+  f'import sys; _, folder, *sys.path = sys.argv; from {__name__} import _serve; _serve(folder)'
+)
 # Sums in one order, however many cores there are; an error in the last line.
 ONE_CORE = {'JAX_PLATFORMS': 'cpu', 'PJRT_NPROC': '1', 'JAX_TRACEBACK_FILTERING': 'off'}
 
 
-class ClassifierError(ValueError):
+class ClassifierError(UserError):
   """Pictures or labels that cannot be learnt from; the message says what was expected."""
 
 
@@ -201,14 +207,13 @@ def train(
   images, labels = _check(images, labels, num_classes)
   given: dict[str, Any] = {'steps': steps, 'batch_size': batch_size, 'learning_rate': learning_rate}
   inherited = {k: v for k, v in os.environ.items() if not k.startswith(('JAX_', 'XLA_'))}
-  paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
   with tempfile.TemporaryDirectory() as folder:
     np.savez(
       Path(folder, GIVEN), images=images, labels=labels, num_classes=num_classes, seed=seed, **given
     )
     ended = subprocess.run(
-      [sys.executable, '-P', '-m', __name__, folder],
-      env=inherited | ONE_CORE | {'PYTHONPATH': os.pathsep.join(paths)},
+      [sys.executable, '-c', CHILD, folder, *sys.path],
+      env=inherited | ONE_CORE,
       start_new_session=True,  # an interrupt is for the run that waits, which ends the process itself
       capture_output=True,
       text=True,
@@ -364,9 +369,10 @@ def _end_with(parent: int, folder: str) -> None:
   os._exit(1)
 
 
-if __name__ == '__main__':
-  threading.Thread(target=_end_with, args=(os.getppid(), sys.argv[1]), daemon=True).start()
-  with np.load(Path(sys.argv[1], GIVEN)) as file:
+def _serve(folder: str) -> None:
+  """What the process of its own does: reads GIVEN from the folder and leaves TRAINED there."""
+  threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
+  with np.load(Path(folder, GIVEN)) as file:
     arrays = {name: file[name] for name in file.files}
   plain = {name: array.item() for name, array in arrays.items() if not array.ndim}
-  _write(Path(sys.argv[1], TRAINED), _train(**(arrays | plain)))
+  _write(Path(folder, TRAINED), _train(**(arrays | plain)))

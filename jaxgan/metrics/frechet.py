@@ -86,6 +86,9 @@ def _root(cov: np.ndarray) -> np.ndarray:
   except LinAlgError:
     pass  # and forget the copy that it has taken
   upper, pivots, rank, _ = dpstrf(cov, tol=np.finfo(np.float64).eps * np.diag(cov).max())
+  left = np.diag(cov)[pivots[rank:] - 1] - np.square(upper[:rank, rank:]).sum(0)
+  if left.min(initial=0) < -1e-3 * np.diag(cov).max():
+    raise ValueError('a covariance that is not positive semidefinite')
   for column in range(rank):  # below the diagonal is what it did not use
     upper[column + 1 :, column] = 0
   return upper[:rank, np.argsort(pivots)]
@@ -99,7 +102,10 @@ def _trace_of_root(root: np.ndarray, cov: np.ndarray) -> float:
   for start in range(0, len(root), BLOCK // 8):
     rows = slice(start, start + BLOCK // 8)
     product[:, rows] = root @ (cov @ root[rows].T)
-  return float(np.sqrt(np.maximum(eigvalsh(product, overwrite_a=True), 0)).sum())
+  values = eigvalsh(product, overwrite_a=True)
+  if values.min(initial=0) < -1e-3 * values.max(initial=0):
+    raise ValueError('a covariance that is not positive semidefinite')
+  return float(np.sqrt(np.maximum(values, 0)).sum())
 
 
 def _checked(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -108,6 +114,8 @@ def _checked(mean: Any, cov: Any) -> tuple[np.ndarray, np.ndarray]:
     raise ValueError(f'mean [D] and cov [D, D] expected, not {mean.shape} and {cov.shape}')
   if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
     raise ValueError('a Frechet distance of moments that are not finite')
+  if np.diag(cov).min(initial=0) < -1e-6 * np.diag(cov).max(initial=0):
+    raise ValueError(f'a covariance with a variance of {np.diag(cov).min():.3g}')
   unlike = np.abs(cov - cov.T).max(initial=0)
   if unlike > 1e-4 * np.abs(cov).max(initial=0):
     raise ValueError(f'a covariance that is not symmetric: entries differ by {unlike:.3g}')
@@ -198,8 +206,10 @@ def frechet_infinity(
       f'features {features.shape} against {len(mean)}, {points} points from {smallest} samples; '
       'expected as many features, 3 points at least and a smallest size below the number of samples'
     )
-  root, rng = _root(cov), np.random.default_rng(seed)
   counts = np.unique(np.linspace(smallest, len(features), points).astype(int))
+  if len(counts) < 3:
+    raise ValueError(f'{len(features)} samples make subsets of {len(counts)} sizes; 3 make a line')
+  root, rng = _root(cov), np.random.default_rng(seed)
   distances = []
   for count in counts:
     part = moments(features[rng.permutation(len(features))[:count]])
@@ -209,7 +219,7 @@ def frechet_infinity(
   line = np.stack([np.ones(len(counts)), 1 / counts], 1)
   fit, _, _, _ = np.linalg.lstsq(line, np.asarray(distances), rcond=None)
   residuals = distances - line @ fit
-  variance = residuals @ residuals / max(1, len(counts) - 2) * np.linalg.inv(line.T @ line)[0, 0]
+  variance = residuals @ residuals / (len(counts) - 2) * np.linalg.inv(line.T @ line)[0, 0]
   return Extrapolation(
     float(fit[0]), float(np.sqrt(variance)), float(fit[1]), counts, np.asarray(distances)
   )

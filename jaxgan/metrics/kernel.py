@@ -39,15 +39,20 @@ def of_subsets(estimates: Any) -> Estimate:
 
 @partial(jax.jit, static_argnames=('kernel', 'degree'))
 def _part(
-  x: Any, y: Any, s: Any, t: Any, scale: Any, coef0: Any, kernel: str, degree: int
+  x: Any, y: Any, s: Any, t: Any, same: Any, scale: Any, coef0: Any, kernel: str, degree: int
 ) -> jax.Array:
-  """sum_ij s_i k(x_i, y_j) t_j for every row of s [S, n] and t [S, m]: products in float32, else float64."""
+  """sum_ij s_i k(x_i, y_j) t_j for every row of s [S, n] and t [S, m], without i = j of the same rows.
+
+  Products are float32, all else is float64.
+  """
   products = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST).astype(jnp.float64)
   if kernel == 'polynomial':
     k = (products * scale + coef0) ** degree
   else:
     squares = [jnp.sum(v.astype(jnp.float64) ** 2, 1) for v in (x, y)]
     k = jnp.exp(-scale * jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0))
+  i, j = jnp.indices(k.shape, sparse=True)
+  k = jnp.where(same & (i == j), 0, k)
   return jnp.sum(jnp.matmul(s, k, precision=jax.lax.Precision.HIGHEST) * t, 1)
 
 
@@ -64,12 +69,14 @@ def _blocks(x: np.ndarray, s: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarr
 
 
 def _sums(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
-  """`_part` of the whole, a pair of blocks at a time; of a set with itself every pair once."""
+  """`_part` of the whole, a pair of blocks at a time; of a set with itself every pair of two once."""
   found = []
   for i, (a, w) in enumerate(_blocks(x, s)):
     for j, (b, v) in enumerate(_blocks(y, t)):
       if x is not y or j >= i:
-        part = np.asarray(_part(a, b, w, v, **kernel))  # waited for: each holds its blocks
+        part = np.asarray(
+          _part(a, b, w, v, x is y and i == j, **kernel)
+        )  # waited for: each holds its blocks
         found.append((1 + (x is y and j > i)) * part)
   return np.sum(found, 0)
 
@@ -78,13 +85,8 @@ def _mmd(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: A
   """Unbiased MMD^2 [S] of the rows that s [S, N] and t [S, M] mark with 1, as many in each row of one."""
 
   def within(v: np.ndarray, w: np.ndarray) -> np.ndarray:
-    squares = np.einsum('nd,nd->n', v, v, dtype=np.float64)
     n = w.sum(1)
-    if kernel['kernel'] == 'polynomial':
-      own = (squares * kernel['scale'] + kernel['coef0']) ** kernel['degree']
-    else:
-      own = np.ones(len(v))
-    return (_sums(v, v, w, w, **kernel) - w @ own) / (n * (n - 1))
+    return _sums(v, v, w, w, **kernel) / (n * (n - 1))
 
   between = _sums(x, y, s, t, **kernel) / (s.sum(1) * t.sum(1))
   return within(x, s) + within(y, t) - 2 * between
@@ -129,7 +131,7 @@ def kernel_distance(
   Source: Binkowski et al. 2018, arXiv 1801.01401; Gretton et al. 2012.
   """
   x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
-  if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+  if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or not x.shape[1]:
     raise ValueError(f'features [N, D] and [M, D] expected, not {x.shape} and {y.shape}')
   if not all(np.isfinite([v.min(initial=0), v.max(initial=0)]).all() for v in (x, y)):
     raise ValueError('features that are not finite have no kernel distance')
@@ -138,8 +140,10 @@ def kernel_distance(
   least = min(len(x), len(y))
   if least < 2 or (subset_size is not None and not 2 <= subset_size <= least):
     raise ValueError(f'subset_size={subset_size}; expected 2 to {least}, the smaller set')
-  if (subsets is not None and subsets < 1) or degree < 1 or sigma <= 0:
-    raise ValueError(f'subsets={subsets}, degree={degree}, sigma={sigma}; expected more than 0')
+  if (subsets is not None and subsets < 1) or degree < 1 or degree != int(degree) or not sigma > 0:
+    raise ValueError(
+      f'subsets={subsets}, degree={degree}, sigma={sigma}; expected more than 0, and a whole degree'
+    )
   if kernel == 'rbf':
     centre = y.mean(0)  # distances stay, and their squares lose fewer digits
     x, y, scale = x - centre, y - centre, 1 / (2 * sigma**2)

@@ -9,24 +9,30 @@ import jax.numpy as jnp
 
 
 def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
-  """Squared Euclidean distances [N, M] of rows, never negative; full float32 products everywhere."""
+  """Squared Euclidean distances [N, M] of rows; full float32 products everywhere.
+
+  Of norms minus products, whose last digits are noise: what is below them is 0, as between copies.
+  """
   products = jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST)
   # apart: XLA's CPU backend would work the sums out again for every entry
   squares = jax.lax.optimization_barrier((jnp.sum(a * a, 1), jnp.sum(b * b, 1)))
-  return jnp.maximum(squares[0][:, None] + squares[1] - 2 * products, 0)
+  norms = squares[0][:, None] + squares[1]
+  found = norms - 2 * products
+  noise = (1 + a.shape[1] ** 0.5) * jnp.finfo(jnp.float32).eps  # of so many terms
+  return jnp.where(found > noise * norms, found, 0)
 
 
-def centre(features: jax.Array) -> jax.Array:
+def centre(features: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Something near the mean [D] to subtract: distances stay, and their squares lose fewer digits.
 
-  Rounded to a multiple of a power of 2 near the widest spread of a feature, so that a difference of whole
-  numbers, or of other short ones, stays exact and distances that tie go on doing so; 0 where the mean is
-  not farther away than that.
+  It is a multiple of a power of 2 near the widest spread of a feature, the second of the two returned, so
+  that a difference of whole numbers, or of other short ones, stays exact and distances that tie go on doing
+  so; 0 where the mean is not farther away than that.
   """
   mean = features.mean(0)
   spread = jnp.abs(features - mean).max()
   step = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(spread, 1e-30))))
-  return jnp.round(mean / step) * step
+  return jnp.round(mean / step) * step, step
 
 
 def finite(*sets: Any) -> None:
@@ -65,12 +71,13 @@ def radii(features: Any, k: int = 5, block: int = 1024) -> jax.Array:
     float32 [N], in the unit of the features.
 
   Raises:
-    ValueError: if there are not more than k points.
+    ValueError: if there are not more than k points, or features are not finite.
   """
   if features.ndim != 2 or not 1 <= k < features.shape[0]:
     raise ValueError(
       f'k-nearest-neighbour radii need features [N, D] with N > k >= 1, not {features.shape}, k={k}'
     )
+  finite(features)
   return jnp.sqrt(squared_radii(jnp.asarray(features, jnp.float32), k, block))
 
 
@@ -117,7 +124,7 @@ def nearest(
 def _nearest(
   queries: jax.Array, points: jax.Array, k: int, block: int
 ) -> tuple[jax.Array, jax.Array]:
-  middle = centre(points)
+  middle, _ = centre(points)
   queries, points = queries - middle, points - middle
 
   def among(rows):

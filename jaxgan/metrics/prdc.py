@@ -16,8 +16,9 @@ from jaxgan.metrics.neighbours import balanced, centre, finite, squared_distance
 
 @jax.jit
 def _centred(real: jax.Array, fake: jax.Array) -> tuple[jax.Array, jax.Array]:
-  middle = centre(real)
-  return real - middle, fake - middle
+  """Both about 0, in a unit (a power of 2) that keeps their squares within float32."""
+  middle, unit = centre(real)
+  return (real - middle) / unit, (fake - middle) / unit
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))

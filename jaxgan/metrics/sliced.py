@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.metrics.neighbours import finite
+
 BLOCK = 128  # directions at a time
 PATCH, DIRECTIONS, SMALLEST = 7, 512, 16  # of the paper: 4 times 128 directions
 
@@ -35,7 +37,7 @@ def sliced_wasserstein(
     The distance, in the unit of the features.
 
   Raises:
-    ValueError: for other shapes or a number out of range.
+    ValueError: for other shapes, a number out of range, or features that are not finite.
 
   Source: Rabin et al. 2011 (SSVM); Bonneel et al. 2015.
   """
@@ -44,6 +46,7 @@ def sliced_wasserstein(
     raise ValueError(f'two sets [N, D] of one size expected, not {x.shape} and {y.shape}')
   if p not in (1, 2) or projections < 1:
     raise ValueError(f'p={p}, projections={projections}; expected 1 or 2, and 1 at least')
+  finite(x, y)
   directions = np.random.default_rng(seed).standard_normal((projections, x.shape[1]))
   directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
   centre, found = y.mean(0), []

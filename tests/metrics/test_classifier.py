@@ -70,6 +70,12 @@ def test_follows_its_seed():
   assert np.any(first['head/kernel'] != other['head/kernel'])
 
 
+def test_modules_come_from_where_the_caller_has_them(tmp_path, monkeypatch):
+  (tmp_path / 'random.py').write_text("raise RuntimeError('not this one')")
+  monkeypatch.chdir(tmp_path)
+  classifier.train(*drawn(60), 3, steps=1)
+
+
 def test_says_why_no_classifier_came_back(monkeypatch):
   monkeypatch.setitem(classifier.ONE_CORE, 'JAX_PLATFORMS', 'abacus')
   with pytest.raises(RuntimeError, match=r'trains the classifier failed: .*abacus'):

@@ -50,6 +50,51 @@ def test_few_features_are_compared_without_their_covariances(n, m, d):
       metrics.frechet_of_features(x, wrong)
 
 
+@pytest.mark.parametrize('ranks', [(10, 64), (10, 10), (64, 10), (40, 63), (200, 200)])
+@pytest.mark.parametrize('scale', [1e-12, 1.0, 1e12])
+def test_covariances_of_any_rank_and_scale(ranks, scale):
+  """tr (A B)^(1/2) is the sum of the singular values of any factors' product, here of exact ones."""
+  factors = [
+    np.random.default_rng(rows).standard_normal((rows, 64)) * np.geomspace(1, 1e-3, 64) / rows**0.5
+    for rows in (ranks[0], ranks[1] + 1)
+  ]
+  one, two = (scale * f.T @ f for f in factors)
+  root = scale * np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
+  expected = np.trace(one) + np.trace(two) - 2 * root
+  found = metrics.frechet_distance(np.zeros(64), one, np.zeros(64), two)
+  np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7 * np.trace(one))
+
+
+@pytest.mark.parametrize('wrong', [-np.eye(2), np.array([[1, 2], [2, 1.0]])])
+def test_what_is_no_covariance_is_refused(wrong):
+  for pair in ((wrong, np.eye(2)), (np.eye(2), wrong), (wrong, wrong)):
+    with pytest.raises(ValueError, match='a covariance'):
+      metrics.frechet_distance(np.zeros(2), pair[0], np.zeros(2), pair[1])
+
+
+def test_two_sizes_of_subsets_make_no_line():
+  x = np.random.default_rng(0).standard_normal((3, 2))
+  with pytest.raises(ValueError, match='subsets of 2 sizes'):
+    metrics.frechet_infinity(x, np.zeros(2), np.eye(2))
+
+
+@pytest.mark.parametrize('kernel', ['polynomial', 'rbf'])
+@pytest.mark.parametrize('times', [1e2, 1e3, 1e4])
+def test_kernel_distance_with_one_sample_far_out(kernel, times):
+  rng = np.random.default_rng(0)
+  x, y = np.maximum(rng.standard_normal((2, 300, 96)), 0).astype(np.float32)
+  x[0] *= times
+  a, b = x.astype(np.float64), y.astype(np.float64)
+  if kernel == 'polynomial':
+    k = lambda u, v: (u @ v.T / 96 + 1) ** 3
+  else:
+    k = lambda u, v: np.exp(-((u[:, None] - v) ** 2).sum(2) / 200)
+  apart = lambda u: (k(u, u).sum() - np.trace(k(u, u))) / (300 * 299)
+  expected = apart(a) + apart(b) - 2 * k(a, b).mean()
+  found = metrics.kernel_distance(x, y, kernel, subsets=1, subset_size=None).mean
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
 def test_the_distance_at_infinity_has_no_bias():
   d, rng = 40, np.random.default_rng(1)
   few = rng.normal(size=(1000, d))
