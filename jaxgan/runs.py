@@ -212,7 +212,8 @@ class Runs(Session):
     for run in range(self.sweep.size):
       game, folder = self.alone[run // self.sweep.seeds].game, self.workdir / 'runs' / str(run)
       with heard(run):
-        each.append(self.judges_of(game, folder, Prefixed(writer, f'run{run}/')))
+        mine = sweeps.of_run(self.config.to_dict(), self.sweep, run)
+        each.append(self.judges_of(game, folder, Prefixed(writer, f'run{run}/'), mine))
 
     def together(judges: tuple[evaluators.Evaluate, ...]) -> evaluators.Evaluate:
       def evaluate(step: int, players: Any, final: bool) -> dict[str, float]:

@@ -172,16 +172,16 @@ class Session:
 
   def judges(self, writer: Any) -> list[tuple[int, evaluators.Evaluate]]:
     """(period in steps, evaluator) of every evaluator in the config."""
-    return self.judges_of(self.problem.game, self.workdir, writer)
+    return self.judges_of(self.problem.game, self.workdir, writer, self.config.to_dict())
 
   def asked(self) -> dict[str, dict[str, Any]]:
     """The evaluators of the config with their options, among them the look at the run's health."""
     return {'health': self.config.health.to_dict(), **self.config.evaluators.to_dict()}
 
   def judges_of(
-    self, game: Game, folder: Path, writer: Any
+    self, game: Game, folder: Path, writer: Any, config: Mapping[str, Any]
   ) -> list[tuple[int, evaluators.Evaluate]]:
-    """`judges` of a game, which write to the given folder and writer."""
+    """`judges` of a game of that config, which write to the given folder and writer."""
     run = evaluators.Run(
       game,
       self.problem.dataset,
@@ -191,7 +191,7 @@ class Session:
       self.config.data.cache_dir,
       self.config.total_steps,
       self.problem.part,
-      self.config.to_dict(),
+      config,
     )
     judges = []
     for name, arguments in self.asked().items():

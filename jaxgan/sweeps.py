@@ -139,8 +139,13 @@ def one(config: Mapping[str, Any], players: Any, run: int) -> tuple[dict[str, An
     raise ConfigError(f'run={run}; this work folder has runs 0 to {sweep.size - 1}')
   if not several(runs):
     return dict(config), players
-  alone = jax.tree.map(lambda x: x[run], players)
-  return placed(config, sweep.points[run // sweep.seeds]), alone
+  return of_run(config, sweep, run), jax.tree.map(lambda x: x[run], players)
+
+
+def of_run(config: Mapping[str, Any], sweep: Sweep, run: int) -> dict[str, Any]:
+  """The config of one run, with the seed and the swept numbers that are its own."""
+  config = placed(config, sweep.points[run // sweep.seeds])
+  return {**config, 'seed': config['seed'] + run % sweep.seeds}
 
 
 def several(runs: Mapping[str, Any]) -> bool:

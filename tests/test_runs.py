@@ -19,6 +19,7 @@ from jaxgan import (
   problem,
   runs,
   sample,
+  scores,
   sweeps,
   train,
   writers,
@@ -277,9 +278,23 @@ def test_sample_takes_one_run(tmp_path):
   np.testing.assert_allclose(found, expected, atol=1e-4)
   first, _ = sample.draw(sample.load(tmp_path / 'many'), labels)
   assert np.abs(first - expected).max() > 1e-2
+  configs = [sample.load(tmp_path / 'many', run=run).config for run in range(4)]
+  assert [(c['seed'], c['game']['slope']) for c in configs] == [(0, 0), (1, 0), (0, 0.5), (1, 0.5)]
+  assert len({scores.of_run(c)['config'] for c in configs}) == 4
   for folder, run, last in (('many', 4, 3), ('alone', 1, 0)):
     with pytest.raises(ConfigError, match=f'^run={run}; .* 0 to {last}$'):
       sample.load(tmp_path / folder, run=run)
+
+
+def test_evaluators_are_told_the_config_of_their_own_run(tmp_path, monkeypatch):
+  told, make = [], runs.evaluators.make
+  monkeypatch.setattr(
+    runs.evaluators, 'make', lambda name, run, **o: told.append(run.config) or make(name, run, **o)
+  )
+  config = base(**{'runs.seeds': 2, 'runs.sweep': 'game.slope=0,0.5'})
+  train.train(judged(config), tmp_path, data())
+  stamps = [scores.of_run(sample.load(tmp_path, run=run).config) for run in range(4)]
+  assert [scores.of_run(config) for config in told[::2]] == stamps
 
 
 def test_a_run_that_diverges_is_named_and_leaves_the_others_alone(tmp_path, capsys, monkeypatch):
