@@ -50,8 +50,8 @@ def define_flags() -> None:
   flags.DEFINE_string(
     'held_out',
     None,
-    'real pictures that training did not see: with --workdir a part of its data, such as train[90%:] '
-    '[health.held_out of the run], else as --reference',
+    'real pictures that training did not see: with --workdir a part of its data that shares nothing '
+    'with data.split of the run, such as test [health.held_out of the run], else as --reference',
   )
   flags.DEFINE_integer('bootstrap', 0, 'random halves that give 95 % intervals; 0 = none', 0)
   flags.DEFINE_integer('n', 2048, 'samples, and real pictures at most', 2)
@@ -216,6 +216,7 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
   from jaxgan import datasets, plots, sample, scores, scoring
   from jaxgan.checkpoint import Checkpoints
   from jaxgan.config import BATCHING
+  from jaxgan.evaluators.health import check_held_out
   from jaxgan.measures import Pictures
 
   which: list[Any] = [given.checkpoint]
@@ -225,11 +226,17 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
   if not {'sample', 'latent'} <= {*trained.game.predict}:
     raise ConfigError(f'this system can {", ".join(trained.game.predict)} and draws no samples')
   data = {k: v for k, v in trained.config['data'].items() if k not in BATCHING}
-  part = lambda split: scoring.of_dataset(datasets.load(**{**data, 'split': split}), split)
+  load = lambda split: datasets.load(**{**data, 'split': split})
+  part = lambda split: scoring.of_dataset(load(split), split)
   reference = (
     part(data['split']) if given.reference is None else read(given.reference, given.cache_dir)
   )
   unseen = given.held_out or trained.config.get('health', {}).get('held_out')
+  if unseen:
+    try:
+      check_held_out(data['split'], unseen, lambda split: load(split).size)
+    except ValueError as error:
+      raise ConfigError(str(error)) from error
   held_out = part(unseen) if unseen else None
   made_by = {**scores.of_run(trained.config, given.ema), 'truncation': given.truncation}
 

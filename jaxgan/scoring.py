@@ -18,6 +18,7 @@ from jaxgan.metrics.frechet import Moments
 
 DEFAULT = ['frechet_distance', 'kernel_distance', 'precision', 'recall', 'density', 'coverage']
 FEATURES = ('auto', 'domain', 'efficientnet', 'inception')
+TWINS = 0.05  # of unseen pictures; a data set may have so many itself
 PIXELS = Extractor('pixels', '', '', {}, '', lambda params, x: {}, None)  # no network at all
 
 
@@ -46,6 +47,22 @@ def named(pictures: Pictures) -> Pictures:
   for array in (pictures.images, pictures.labels.astype(np.int64)):
     digest.update(np.ascontiguousarray(array).data)
   return pictures._replace(name=f'{pictures.name}@{digest.hexdigest()[:8]}')
+
+
+def check_unseen(reference: Pictures, held_out: Pictures) -> None:
+  """Whether pictures that training did not see are others than those it saw, but for a few twins.
+
+  Raises:
+    ConfigError: they are pixel for pixel the same.
+  """
+  seen = {hash(image.tobytes()) for image in reference.images}
+  shared = sum(hash(image.tobytes()) in seen for image in held_out.images)
+  if shared > TWINS * len(held_out.images):
+    raise ConfigError(
+      f'{shared:,} of {len(held_out.images):,} held-out pictures ({held_out.name} '
+      f'{held_out.split}) are in the reference ({reference.name} {reference.split}) too; give parts '
+      'that share none, such as train[:90%] and train[90%:]'
+    )
 
 
 def network_of(name: str, reference: Pictures) -> str:
@@ -120,6 +137,8 @@ class Judge:
     expected: Pictures | None = None,
   ):
     measures.check(metrics, held_out is not None)
+    if held_out is not None and any(measures.METRICS[name] is measures.COPIES for name in metrics):
+      check_unseen(reference, held_out)
     self.metrics, self.seed, self.k, self.resamples = tuple(metrics), seed, k, resamples
     pixels = all(measures.METRICS[name].pixels for name in metrics)
     network = 'pixels' if pixels else network_of(features, reference)

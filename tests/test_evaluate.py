@@ -218,6 +218,15 @@ def test_samples_in_classes_and_pictures_that_training_did_not_see(reference, tm
     made(learnt.images)
 
 
+def test_held_out_pictures_that_are_in_the_reference_are_refused(reference):
+  other = reference._replace(name='copies', images=reference.images[::-1].copy())
+  with pytest.raises(ConfigError, match=r'2,000 of 2,000 .*copies train.* share none'):
+    scoring.Judge(reference, metrics=['copied'], held_out=other)
+  scoring.Judge(reference, metrics=['classification_accuracy_score'], held_out=other)
+  twins = evaluate.read(f'{FACES}:train[1990:2600]')  # a few, as data sets have
+  scoring.Judge(reference, metrics=['copied'], held_out=twins)
+
+
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory):
   """Some faces as a folder of pictures, and as an npz file."""

@@ -118,3 +118,5 @@ def test_what_the_run_held_out_is_what_training_did_not_see(run, monkeypatch):
   assert again == record and dict(other.stamp.settings)['held_out_count'] == 10
   with pytest.raises(scores.ScoreError, match='differ in settings'):
     scores.difference(record, other)
+  with pytest.raises(UserError, match=r'has 50 examples of data.split=train\[:600\]'):
+    run('--metrics=copied', '--held_out=train[550:700]')

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgan import measures, plots, progress, scores, scoring
 from jaxgan.evaluators import Evaluate, NotApplicable, Run, drawer
+from jaxgan.evaluators.health import check_held_out
 
 BATCH = 256  # samples drawn at a time
 
@@ -38,14 +39,18 @@ def make(
 
   Raises:
     NotApplicable: the game draws no samples, or the data are no pictures.
+    ValueError: held-out pictures that are trained on.
     ConfigError: an unknown metric or network, one that does not fit the data, or weights that are missing.
   """
   if 'sample' not in run.game.predict or not run.dataset.pictures:
     raise NotApplicable('no samples, or no pictures to compare them with')
-  measures.check(metrics, bool(held_out and run.part))
+  part, split = run.part, run.config['data']['split']
+  measures.check(metrics, bool(held_out and part))
+  if held_out and part:
+    check_held_out(split, held_out, lambda name: part(name).size)
   draw = drawer(run.game, BATCH)
-  reference = scoring.of_dataset(run.dataset, run.config['data']['split'])
-  unseen = scoring.of_dataset(run.part(held_out), held_out) if held_out and run.part else None
+  reference = scoring.of_dataset(run.dataset, split)
+  unseen = scoring.of_dataset(part(held_out), held_out) if held_out and part else None
   classes = tuple(run.dataset.class_names) if run.game.conditional else ()
   labels = np.random.default_rng(seed).choice(reference.labels, samples).astype(np.int32)
   blank = np.broadcast_to(np.uint8(0), (samples, *run.dataset.image_shape))

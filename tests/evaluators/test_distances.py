@@ -54,6 +54,7 @@ def test_pictures_that_training_did_not_see(run):
 def test_settings_that_cannot_be_measured_stop_the_run_at_its_start(run):
   for wrong, says in (
     ({'metrics': ('copied',)}, 'give --held_out='),
+    ({'held_out': 'train[590:700]'}, r'has 10 examples of data.split=train\[:600\]'),
     ({'metrics': ('recall',), 'k': 0}, 'k=0 neighbours'),
     ({'samples': 1, 'metrics': ('frechet_distance',)}, '1 samples'),
     ({'metrics': ()}, 'no metrics'),
