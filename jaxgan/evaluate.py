@@ -21,6 +21,8 @@ from jaxgan.config import ConfigError, nearest
 if TYPE_CHECKING:  # --help shall not wait for jax
   from jaxgan.measures import Pictures
 
+MOST_CLASSES = 2**16  # whose numbers a file may have instead of names
+
 
 def define_flags() -> None:
   """Defines the command's flags."""
@@ -136,8 +138,19 @@ def _of_npz(path: Path) -> 'Pictures':
     raise ConfigError(
       f'{path}: {of_class} is {labels.dtype} {labels.shape}; expected {len(images)} class numbers'
     )
+  most = int(labels.max())
+  if names and most >= len(names):
+    raise ConfigError(
+      f'{path}: {of_class} goes up to {most}, but class_names has {len(names)}; expected a name '
+      f'for each of 0 to {most}'
+    )
   if of_class and not names:
-    names = [str(i) for i in range(labels.max() + 1)]
+    if most >= MOST_CLASSES:
+      raise ConfigError(
+        f'{path}: {of_class} goes up to {most}; expected class numbers below {MOST_CLASSES:,}, '
+        'which ids are not: leave them out'
+      )
+    names = [str(i) for i in range(most + 1)]
   return Pictures(path.name, name, images, labels.astype(np.int64), tuple(map(str, names)))
 
 

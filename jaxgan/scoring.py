@@ -79,6 +79,11 @@ def network_of(name: str, reference: Pictures) -> str:
     raise ConfigError(
       f'{reference.name} has no classes that a classifier could learn; give --features=efficientnet'
     )
+  if name == 'domain' and len(reference.classes) > len(reference.images):
+    raise ConfigError(
+      f'{reference.name} has {len(reference.classes):,} classes and {len(reference.images):,} '
+      'pictures, from which no classifier can learn; give --features=efficientnet'
+    )
   return name
 
 
@@ -91,7 +96,10 @@ def extractor_of(name: str, reference: Pictures, cache_dir: str) -> Extractor:
   name = network_of(name, reference)
   if name == 'domain':
     folder = cache.folder(cache_dir) / 'classifiers'
-    return domain.load(reference.images, reference.labels, len(reference.classes), folder)
+    try:
+      return domain.load(reference.images, reference.labels, len(reference.classes), folder)
+    except classifier.ClassifierError as error:
+      raise ConfigError(f'{reference.name}: {error}; give --features=efficientnet') from error
   try:
     return {'efficientnet': efficientnet, 'inception': inception}[name].load()
   except WeightsError as error:
@@ -153,6 +161,8 @@ class Judge:
       measures.check_sides(metrics, self.reference, expected, k)
       if network == 'domain':
         self.check_size(expected.images)
+    if held_out is not None and network == 'domain':
+      self.check_size(held_out.images, 'held-out pictures')
     if network != 'domain':
       self.extractor  # noqa: B018  missing weights are told at once
 
@@ -161,12 +171,12 @@ class Judge:
     """The network."""
     return self.load()
 
-  def check_size(self, images: np.ndarray) -> None:
+  def check_size(self, images: np.ndarray, what: str = 'samples') -> None:
     """Whether a classifier of the reference can look at such pictures."""
     shape, known = images.shape[1:], self.reference.images.shape[1:]
     if shape != known:
       raise ConfigError(
-        f'samples of {shape}, reference of {known}; a classifier of the reference needs one size: '
+        f'{what} of {shape}, reference of {known}; a classifier of the reference needs one size: '
         'give --features=efficientnet'
       )
 

@@ -151,6 +151,9 @@ def test_what_does_not_fit_is_refused_before_a_classifier_is_trained(
 def test_pictures_of_another_size_are_refused(judge):
   with pytest.raises(ConfigError, match=r'samples of \(8, 8, 3\), reference of \(16, 16, 3\)'):
     judge(np.zeros((20, 8, 8, 3), np.uint8))
+  with pytest.raises(ConfigError, match=r'held-out pictures of \(8, 8, 3\), reference of \(16,'):
+    small = judge.reference._replace(images=np.zeros((1000, 8, 8, 3), np.uint8))
+    scoring.Judge(judge.reference, metrics=['copied'], held_out=small)
   with pytest.raises(
     ConfigError, match='precision: k=5 neighbours need more than k points, not 1000 and 3'
   ):
@@ -238,6 +241,9 @@ def folders(tmp_path_factory):
   np.savez(root / 'floats.npz', image=images / 255.0)
   np.savez(root / 'labels.npz', image=images, label=np.zeros(3, int))
   np.savez(root / 'classes.npz', image=images, label=np.arange(40) % 3)
+  np.savez(root / 'ids.npz', image=images, label=np.arange(40) * 10**9)
+  np.savez(root / 'few.npz', image=images, label=np.arange(40) % 3, class_names=['a', 'b'])
+  np.savez(root / 'many.npz', image=images, label=np.arange(40) * 2)
   np.savez(root / 'named.npz', image=images, label=np.arange(40) % 3, class_names=['a', 'b', 'c'])
   (root / 'broken.npz').write_bytes(b'PK nothing')
   with (root / 'single.npz').open('wb') as file:
@@ -260,6 +266,8 @@ def test_folders_and_files_hold_the_same_pictures(folders):
     ('nothing', 'is no folder and no .npz file; of embedded data sets'),
     ('floats.npz', r'image is float64 .*; expected uint8 \[N, H, W, 1 or 3\]'),
     ('labels.npz', r'label is int64 \(3,\); expected 40 class numbers'),
+    ('ids.npz', 'label goes up to 39000000000; expected class numbers below 65,536'),
+    ('few.npz', 'label goes up to 2, but class_names has 2; expected a name for each of 0 to 2'),
     ('broken.npz', 'cannot be read as .npz'),
     ('single.npz', 'is a single array of .npy'),
   ],
@@ -279,6 +287,15 @@ def test_a_classifier_needs_classes(folders):
   reference = evaluate.read(str(folders / 'faces.npz'))
   with pytest.raises(ConfigError, match=r'has no classes .* give --features=efficientnet'):
     scoring.Judge(reference, features='domain')
+
+
+def test_a_reference_that_no_classifier_can_learn_from_is_one_line(folders, tmp_path):
+  many = evaluate.read(str(folders / 'many.npz'))
+  with pytest.raises(ConfigError, match='has 79 classes and 40 pictures'):
+    scoring.Judge(many)
+  few = evaluate.read(str(folders / 'named.npz')).at(np.arange(12))
+  with pytest.raises(ConfigError, match=r'needs 20 pictures .* not 12 and 3; give --features='):
+    scoring.Judge(few, k=2, cache_dir=str(tmp_path))(few.images)
 
 
 def process(*words):
