@@ -35,6 +35,12 @@ def define_flags() -> None:
   flags.DEFINE_string(
     'reference', None, 'a folder, FILE.npz or an embedded data set [the data of the run]'
   )
+  flags.DEFINE_integer(
+    'resolution',
+    0,
+    'side that the pictures of folders and embedded data sets are scaled to; 0 = as they come',
+    0,
+  )
   flags.DEFINE_list(
     'metrics',
     None,
@@ -81,8 +87,13 @@ class Samples(NamedTuple):
   draw: 'Callable[[], Pictures]'
 
 
-def read(given: str, cache_dir: str = '') -> 'Pictures':
+def read(given: str, cache_dir: str = '', resolution: int = 0) -> 'Pictures':
   """The pictures of a folder, an npz file, an embedded data set, or a part of that (NAME:SPLIT).
+
+  Args:
+    given: which ones.
+    cache_dir: where opened folders are kept.
+    resolution: their side in pixels, which those of a file must have; 0 = as they come.
 
   Raises:
     ConfigError, DataError: there are none, or they are of unlike sizes.
@@ -92,13 +103,22 @@ def read(given: str, cache_dir: str = '') -> 'Pictures':
 
   path = Path(given).expanduser()
   if path.suffix == '.npz':
-    return _of_npz(path)
+    found = _of_npz(path)
+    if resolution and found.images.shape[1:3] != (resolution, resolution):
+      raise ConfigError(
+        f'{path} holds pictures of {found.images.shape[1:]}, which --resolution={resolution} does '
+        'not scale; give a folder'
+      )
+    return found
   if path.is_dir():
-    return scoring.of_dataset(datasets.load('folder', data_dir=given, cache_dir=cache_dir), 'train')
+    folder: dict[str, Any] = {'data_dir': given, 'cache_dir': cache_dir, 'resolution': resolution}
+    return scoring.of_dataset(datasets.load('folder', **folder), 'train')
   name, _, split = given.partition(':')
   if name in embedded.SETS:
     split = split or 'train'
-    return scoring.of_dataset(datasets.load('embedded', name, split=split), split)
+    return scoring.of_dataset(
+      datasets.load('embedded', name, split=split, resolution=resolution), split
+    )
   raise ConfigError(
     f'{given!r} is no folder and no .npz file; of embedded data sets {nearest(name, embedded.SETS)}'
   )
@@ -179,10 +199,15 @@ def main(argv: Sequence[str]) -> int:
     raise ConfigError(f'--{foreign[0]} is of a run; --samples are there already: leave it out')
   chosen = scoring.DEFAULT if given.metrics is None else given.metrics
   measures.check(chosen, given.workdir is not None or bool(given.held_out))
+  if given.reference is None and given.resolution:
+    raise ConfigError(
+      f'--resolution={given.resolution} is of --samples and --reference; the data of a run have '
+      'its size: leave it out'
+    )
   if given.bootstrap == 1:
     raise ConfigError('--bootstrap=1; one half has no spread, expected 2 or more, such as 100')
   if given.workdir is None:
-    look = lambda place: read(place, given.cache_dir)
+    look = lambda place: read(place, given.cache_dir, given.resolution)
     pictures = scoring.drawn(look(given.samples), given.n, given.seed)
     made_by: dict[str, Any] = {'truncation': None, 'samples': scoring.named(pictures).name}
     fakes, reference = [Samples(None, made_by, lambda: pictures)], look(given.reference)
@@ -242,7 +267,9 @@ def _of_workdir(given: Any) -> 'tuple[list[Samples], Pictures, Pictures | None]'
   load = lambda split: datasets.load(**{**data, 'split': split})
   part = lambda split: scoring.of_dataset(load(split), split)
   reference = (
-    part(data['split']) if given.reference is None else read(given.reference, given.cache_dir)
+    part(data['split'])
+    if given.reference is None
+    else read(given.reference, given.cache_dir, given.resolution)
   )
   unseen = given.held_out or trained.config.get('health', {}).get('held_out')
   if unseen:

@@ -13,6 +13,7 @@ from absl import flags
 
 from jaxgan import datasets, evaluate, measures, parallel, plots, scores, scoring
 from jaxgan.config import ConfigError
+from jaxgan.datasets import DataError
 from jaxgan.metrics import inception_score
 from jaxgan.metrics.features import Extractor
 
@@ -258,6 +259,19 @@ def test_folders_and_files_hold_the_same_pictures(folders):
   numbers, names = (evaluate.read(str(folders / f'{n}.npz')) for n in ('classes', 'named'))
   assert numbers.classes == ('0', '1', '2') and names.classes == ('a', 'b', 'c')
   np.testing.assert_array_equal(names.labels, np.arange(40) % 3)
+
+
+def test_pictures_of_several_sizes_are_scaled_to_the_one_asked_for(folders, tmp_path):
+  for side in (8, 16):
+    plots.save(tmp_path / 'mixed' / f'{side}.png', np.full((side, side, 3), side, np.uint8))
+  with pytest.raises(DataError, match=r'several sizes, .* give resolution='):
+    evaluate.read(str(tmp_path / 'mixed'), str(tmp_path))
+  made = evaluate.read(str(tmp_path / 'mixed'), str(tmp_path), resolution=32)
+  assert made.images.shape == (2, 32, 32, 3) and {*made.images.ravel()} == {8, 16}
+  assert evaluate.read(FACES, resolution=32).images.shape[1:] == (32, 32, 3)
+  assert evaluate.read(str(folders / 'faces.npz'), resolution=16).images.shape[1:3] == (16, 16)
+  with pytest.raises(ConfigError, match=r'\(16, 16, 3\), which --resolution=32 does not scale'):
+    evaluate.read(str(folders / 'faces.npz'), resolution=32)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,11 @@ def test_what_is_measured_is_written_at_once(run, tmp_path, monkeypatch):
   assert len((tmp_path / 'scores.jsonl').read_text().splitlines()) == 1
 
 
+def test_a_run_has_the_resolution_of_its_data(run):
+  with pytest.raises(UserError, match='--resolution=32 is of --samples and --reference'):
+    run('--resolution=32')
+
+
 def test_a_folder_without_checkpoints_is_one_line(run, tmp_path):
   for name in ('missing', 'empty'):
     (tmp_path / 'empty' / 'checkpoints').mkdir(parents=True, exist_ok=True)
