@@ -217,6 +217,7 @@ def main(argv: Sequence[str]) -> int:
     fakes, reference, held_out = _of_workdir(given)
     output = Path(given.output or Path(given.workdir) / 'scores.jsonl')
   measures.check(chosen, held_out is not None)
+  output = output.expanduser()
   scores.append(output, [])
   made = fakes[0].draw()
   judge = scoring.Judge(

@@ -80,6 +80,13 @@ def test_every_checkpoint_with_the_classes_asked_for(run, tmp_path, capsys):
   assert (tmp_path / 'scores.png').exists()
 
 
+def test_the_home_folder_is_found(run, workdir, tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  monkeypatch.chdir(workdir)
+  run('--metrics=ms_ssim_diversity', '--checkpoint=all', '--output=~/scores.jsonl')
+  assert (tmp_path / 'scores.png').exists() and not (workdir / '~').exists()
+
+
 def test_what_is_measured_is_written_at_once(run, tmp_path, monkeypatch):
   judge, calls = scoring.Judge.__call__, []
 
