@@ -201,8 +201,8 @@ def train(
     A Classifier with its held-out accuracy.
 
   Raises:
-    ClassifierError: for pictures or labels of another kind.
-    RuntimeError: the process ended without a classifier; the message has its last line.
+    ClassifierError: for pictures or labels of another kind, or where the process ended without a
+      classifier; the message has its last line.
   """
   images, labels = _check(images, labels, num_classes)
   given: dict[str, Any] = {'steps': steps, 'batch_size': batch_size, 'learning_rate': learning_rate}
@@ -220,7 +220,7 @@ def train(
     )
     if ended.returncode:
       last = (ended.stderr.strip() or f'exit status {ended.returncode}').splitlines()[-1]
-      raise RuntimeError(f'the process that trains the classifier failed: {last}')
+      raise ClassifierError(f'the process that trains the classifier failed: {last}')
     return _read(Path(folder, TRAINED))
 
 

@@ -78,7 +78,7 @@ def test_modules_come_from_where_the_caller_has_them(tmp_path, monkeypatch):
 
 def test_says_why_no_classifier_came_back(monkeypatch):
   monkeypatch.setitem(classifier.ONE_CORE, 'JAX_PLATFORMS', 'abacus')
-  with pytest.raises(RuntimeError, match=r'trains the classifier failed: .*abacus'):
+  with pytest.raises(classifier.ClassifierError, match=r'trains the classifier failed: .*abacus'):
     classifier.train(*drawn(60), 3, steps=1)
 
 
