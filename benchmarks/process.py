@@ -1,5 +1,6 @@
 """What a process says of itself: memory, and requests that it answers one by one."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -140,5 +141,6 @@ class Worker:
   def close(self) -> None:
     """Ends the process."""
     assert self.process.stdin is not None
-    self.process.stdin.close()
+    with contextlib.suppress(BrokenPipeError):
+      self.process.stdin.close()
     self.process.wait()

@@ -5,7 +5,8 @@ gradients and narrow layers, at a fraction of it. Every form here is a bilinear 
 transforms of the two operands, matrix products over the channels, a linear transform of the products.
 
 - 'pointwise': a 1x1 convolution is a matrix product.
-- 'patches': with few channels on one side, the windows of that side are laid out as rows.
+- 'patches': with few channels on one side, the windows of that side are laid out as rows. So are those of a
+  few places with many channels, as in the middle of a U-Net: the kernel is then most of what is read.
 - 'winograd': F(2x2, rxr), r = 2 or 3: a 2x2 tile of the output takes (r+1)^2 products a channel instead of
   (2r)^2, 2.25 times fewer for 3x3 kernels and 1.78 times fewer for 2x2. Stride s is brought to 1 by moving
   s x s pixels into channels, so that a 4x4 kernel at stride 2 is a 2x2 kernel on four times the channels.
@@ -38,6 +39,7 @@ G = {
 A = {2: ((1, 1, 0), (0, 1, 1)), 3: ((1, 1, 1, 0), (0, 1, -1, 1))}
 
 FEW = 4  # channels of a picture: up to here windows are laid out whole
+PLACES, WIDE = 64, 2**16  # of the output in all examples, and inner times outer channels
 WORTH = 2**29  # operations of a layer from which on a transform pays for its compilation
 PART = {'y': 2**23, 'x': 2**24, 'w': 2**23}  # bytes laid out at a time, by face
 
@@ -109,8 +111,12 @@ def on_cpu(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.Arr
     return _patches(face, a, b, geometry)
   if simple and outer <= FEW:
     return _by_dual(_patches, face, a, b, geometry)
-  rows = a.shape[0] if isinstance(a.shape[0], int) else 1
-  products = 2 * rows * math.prod(geometry.out) * math.prod(geometry.kernel) * inner * outer
+  rows, places = a.shape[0], math.prod(geometry.out)
+  if not isinstance(rows, int):  # exported for a batch of any size
+    rows = 1
+  elif rows * places <= PLACES and inner * outer >= WIDE:
+    return _patches(face, a, b, geometry)
+  products = 2 * rows * places * math.prod(geometry.kernel) * inner * outer
   if products >= WORTH and _tiles(geometry) and min(inner, outer) >= 16:
     if face == 'x' and simple and _tiles(geometry.dual()):
       return _by_dual(_winograd, face, a, b, geometry)
@@ -141,12 +147,12 @@ def _pointwise(face: str, a: jax.Array, b: jax.Array) -> jax.Array:
 def _patches(face: str, a: jax.Array, b: jax.Array, geometry: Geometry) -> jax.Array:
   """The windows of x as rows, [B h w, kh kw C], and one matrix product.
 
-  Where the stride divides the kernel, s x s pixels become channels first: few long runs of memory are
-  copied instead of many short ones.
+  Of few channels s x s pixels become channels first where the stride divides the kernel: few long runs of
+  memory are copied instead of many short ones.
   """
   (h, w), (kh, kw), (sh, sw) = geometry.out, geometry.kernel, geometry.stride
   inner = a.shape[-1] if face == 'w' else b.shape[2]
-  s = sh if sh == sw and kh % sh == 0 and kw % sh == 0 else 1
+  s = sh if inner <= FEW and sh == sw and kh % sh == 0 and kw % sh == 0 else 1
   rows, columns, sh, sw = kh // s, kw // s, sh // s, sw // s
   ends = (s * (sh * (h - 1) + rows), s * (sw * (w - 1) + columns))
   around = _around(geometry, ends)

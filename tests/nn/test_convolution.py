@@ -24,6 +24,8 @@ CASES = {
   'patches of y': (8, 16, 3, 3, 1, 1),
   'patches 7x7': (8, 3, 16, 7, 1, 3),
   'pointwise': (8, 16, 12, 1, 1, 0),
+  'few places, stride 2': (8, 6, 7, 4, 2, 1),
+  'few places, uneven border': (9, 16, 20, 3, 1, ((1, 0), (0, 2))),
   'native odd': (9, 16, 16, 3, 1, 1),
   'native stride 2': (7, 5, 6, 3, 2, 1),
   'native uneven border': (10, 16, 16, 6, 3, ((2, 1), (1, 2))),
@@ -31,8 +33,10 @@ CASES = {
 
 
 @pytest.fixture(autouse=True)
-def _every_form(monkeypatch):
+def _every_form(monkeypatch, request):
   monkeypatch.setattr(bilinear, 'WORTH', 0)
+  monkeypatch.setattr(bilinear, 'WIDE', 0)
+  monkeypatch.setattr(bilinear, 'PLACES', 1000 if 'few places' in request.node.name else 0)
 
 
 @pytest.fixture
