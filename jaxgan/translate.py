@@ -33,6 +33,7 @@ def define_flags() -> None:
     "trained = as in training; own = every picture's, cut to what the network takes",
   )
   flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
+  flags.DEFINE_integer('run', 0, 'which run of a work folder with several', 0)
   flags.DEFINE_bool(
     'ema', True, 'averaged weights where there are any; --noema takes the live ones'
   )
@@ -157,7 +158,7 @@ def main(argv: Sequence[str]) -> int:
   targets = dict(pictures_in(folders['target'])) if 'target' in folders else {}
   from jaxgan import sample
 
-  trained = sample.load(given.workdir, given.checkpoint, given.ema)
+  trained = sample.load(given.workdir, given.checkpoint, given.ema, given.run)
   if 'translate' not in trained.game.predict:
     known = ', '.join(trained.game.predict)
     raise ConfigError(f'the system in {given.workdir} can {known} but not translate')

@@ -163,6 +163,10 @@ def test_other_sizes_targets_and_seeds(run, given):
       '--direction=BtoA; this system was trained AtoB, and knows no other',
     ),
     (
+      ['--workdir={run}/run', '--input={run}/in', '--output={run}/x', '--run=1'],
+      'run=1; this work folder has runs 0 to 0',
+    ),
+    (
       ['--workdir={run}/run', '--input={run}/in', '--output={run}/run/config.json'],
       'cannot be written',
     ),
