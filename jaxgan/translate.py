@@ -201,7 +201,7 @@ def write(
   """Translates pictures one by one, and writes them, what was put in, and the page.
 
   Returns:
-    Picture -> reason, of those that cannot be read.
+    Picture -> reason, of those that cannot be read or are too small.
   """
   from tqdm import tqdm
 
@@ -221,10 +221,14 @@ def write(
   for name, path in tqdm(found, 'translating', unit='img', leave=False):
     try:
       image = read(path, trained, own, multiple)
+      drawn = translate(trained.players, image[None])[0]
     except ConfigError as error:
       bad[path] = str(error)
       continue
-    drawn = translate(trained.players, image[None])[0]
+    except ValueError as error:  # a multiple may still be too small
+      height, width = image.shape[:2]
+      bad[path] = f'{path}, cut to {width}x{height} pixels: {error}'
+      continue
     plots.save(output / inputs / f'{name}.png', image)
     plots.save(output / f'{name}.png', drawn)
     row = [(f'{name}: input', f'{inputs}/{name}.png'), ('output', f'{name}.png')]

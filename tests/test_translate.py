@@ -22,6 +22,7 @@ from jaxgan.datasets.dataset import from_arrays
 from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
 from jaxgan.importers.torch_file import WeightsError
+from jaxgan.nn.padding import pad
 
 from .games.test_translation import Discriminator, Generator
 
@@ -276,6 +277,29 @@ def test_sizes_that_networks_take():
   game = paired(Quarters(), Discriminator(), noise=False)
   trained = SimpleNamespace(game=game, players={'generator': {}}, image_shape=(8, 8, 3))
   assert translate.multiple_of(trained) == 4
+
+
+def test_a_picture_too_small_for_the_network_is_left_out(run, given, capsys, monkeypatch):
+  """Its sides are multiples of those that the network takes."""
+
+  class Padded(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+      return pad(x, 3)[:, 3:-3, 3:-3]
+
+  game = paired(Padded(), Discriminator(), noise=False)
+  trained = sample.load(run / 'run')._replace(game=game, players={'generator': {}})
+  monkeypatch.setattr(sample, 'load', lambda *given: trained)
+  (run / 'two').mkdir()
+  for size in (2, 20):
+    Image.new('RGB', (20, size)).save(run / 'two' / f'{size}.png')
+  folders = [f'--input={run / "two"}', f'--output={run / "two out"}']
+  given(f'--workdir={run / "run"}', *folders, '--size=own')
+  assert translate.main(['translate']) == 1
+  told = capsys.readouterr()
+  assert 'wrote 1 pictures' in told.out
+  assert '2.png, cut to 20x2 pixels: a map of 2x20 cannot be mirrored by 3; give larger' in told.err
+  assert sorted(p.name for p in (run / 'two out').glob('*.png')) == ['20.png']
 
 
 def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
