@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxgan import config as configs
-from jaxgan.datasets import DataError
+from jaxgan.datasets import DataError, unpaired
+from jaxgan.datasets.dataset import from_arrays, turned
 from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
 from tests.games.test_translation import Discriminator, Generator
@@ -41,6 +43,34 @@ def test_two_domains_without_a_judge_have_no_baselines_to_tell(tmp_path, capsys)
     run = Run(game, PAIRS._replace(domains=domains), tmp_path, None)
     translations.make(run, held_out='')
     assert capsys.readouterr().err.count(' scores ') == said
+
+
+def test_pictures_of_the_smaller_domain_count_once(tmp_path, monkeypatch):
+  """Every picture has one value; of A there are three, of B thirty."""
+
+  def side(name, values):
+    image = np.stack([np.full((16, 16, 3), v, np.uint8) for v in values])
+    arrays = {'image': image, 'label': np.asarray(values, np.int32)}
+    return from_arrays(name, arrays, tuple(map(str, range(60))), '')
+
+  forth = unpaired.together('two', side('A', range(3)), side('B', range(20, 50)))
+  values = lambda images: sorted(images[:, 0, 0, 0])
+  seen = []
+  monkeypatch.setattr(translations.classifier, 'cached', lambda *given: seen.append(given))
+  monkeypatch.setattr(translations.classifier, 'features', lambda network, images: images)
+  run = Run(cycle(Scale(), Discriminator(), pool=0), forth, tmp_path, None)
+  for found, sides in (
+    (forth, (range(3), range(20, 50))),
+    (turned(forth), (range(20, 50), range(3))),
+  ):
+    judge = translations.Judge(found, str(tmp_path), 0)
+    images, labels = seen[-1][:2]
+    assert [values(judge.domains[d]) for d in 'AB'] == [list(s) for s in sides]
+    np.testing.assert_array_equal(images[:, 0, 0, 0], labels % 60)
+    for direction, (first, second) in (('AtoB', sides), ('BtoA', sides[::-1])):
+      way = translations.Way(run, found, direction, 64, None)
+      assert values(way.inputs) == list(first) and values(way.targets) == list(second)
+      np.testing.assert_array_equal(way.inputs[:, 0, 0, 0], way.label)
 
 
 def test_own_pairs_go_from_left_to_right():
