@@ -38,7 +38,7 @@ def define_flags() -> None:
     'ema', True, 'averaged weights where there are any; --noema takes the live ones'
   )
   flags.DEFINE_bool('noise', None, 'dropout, as in training [as the config says]')
-  flags.DEFINE_integer('seed', None, 'of the noise [that of the run]')
+  flags.DEFINE_integer('seed', None, 'of the noise [that of the run]', 0, command.LARGEST_SEED)
 
 
 def pictures_in(root: Path) -> list[tuple[str, Path]]:
