@@ -153,7 +153,8 @@ def main(argv: Sequence[str]) -> int:
       raise ConfigError(f'--{name} is missing; expected --workdir, --input and --output')
   folders = {k: Path(given[k].value).expanduser() for k in ('input', 'target') if given[k].value}
   output = Path(given.output).expanduser()
-  check_apart(output, **folders)
+  checkpoints = Path(given.workdir).expanduser() / 'checkpoints'
+  check_apart(output, **folders, workdir=checkpoints)
   found = pictures_in(folders['input'])
   targets = dict(pictures_in(folders['target'])) if 'target' in folders else {}
   from jaxgan import sample

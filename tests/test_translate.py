@@ -197,6 +197,18 @@ def test_what_is_read_is_not_written_over(run, given, output):
   assert before == sorted((p, p.read_bytes()) for p in (run / 'in').rglob('*') if p.is_file())
 
 
+@pytest.mark.parametrize(
+  'output', ['run', 'run/checkpoints', 'run/checkpoints/2', 'run/samples/..']
+)
+def test_the_work_folder_is_not_written_over(run, given, output):
+  there = [f'--workdir={run / "run"}', f'--input={run / "in"}']
+  given(*there, f'--output={run / output}')
+  with pytest.raises(ConfigError, match=r'--output=.* and --workdir=.*: one holds the other; give'):
+    translate.main(['translate'])
+  given(*there, f'--output={run / "run" / "translated"}')
+  assert translate.main(['translate']) == 0
+
+
 def test_folders_and_names_of_every_kind(run, given):
   """Users' own folders inputs and targets, and what has a meaning in an address."""
   names = ['a', 'inputs/a', 'inputs_/a', 'targets/a', '50%25 #1?']
