@@ -267,6 +267,8 @@ def test_the_check_lists_what_does_not_pair_or_open(tmp_path, capsys):
   assert told(tmp_path / 'nowhere')[0] == 2
   assert told(beside, '--resolution=0')[0] == 2
   assert told(beside, '--split=test')[1].err.count('\n') == 1
+  code, out = told(beside, '--split=train[:50%]')
+  assert code == 2 and out.err.endswith('checked as a whole; give --split=train\n')
 
 
 def test_the_check_of_two_domains(tmp_path, capsys):
