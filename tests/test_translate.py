@@ -17,7 +17,6 @@ from PIL import Image
 from jaxgan import config as configs
 from jaxgan import models, plots, sample, train, translate, writers
 from jaxgan.config import ConfigError
-from jaxgan.datasets import Dataset, pictures
 from jaxgan.datasets.dataset import from_arrays
 from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
@@ -387,31 +386,3 @@ def test_the_perceptual_distance_or_why_there_is_none(tmp_path, monkeypatch, cap
   told = capsys.readouterr()
   assert "without the perceptual distance: pip install 'jaxgan[perceptual]'" in told.out + told.err
   assert 'expected colour' in translations.perceptual_distance((64, 64, 1))[1]
-
-
-def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path, monkeypatch):
-  """A translator that repeats pixels; sheets show the input as large as the output."""
-  without_perceptual_distance(monkeypatch)
-
-  class Repeat(nn.Module):
-    @nn.compact
-    def __call__(self, x, train=False):
-      by = self.param('by', nn.initializers.ones_init(), ())
-      return by * x.repeat(4, 1).repeat(4, 2)
-
-  large = PAIRS.arrays['image']
-  small = pictures.scaled(large, (4, 4))
-  fetch = lambda i: {'image': small[i], 'target': large[i], 'label': np.zeros(len(i), np.int32)}
-  data = Dataset('enlarged', len(large), (4, 4, 3), (), fetch, None, '')
-  sheets = []
-  writer = SimpleNamespace(write_images=lambda step, images: sheets.append(images['samples']))
-  game = paired(Repeat(), Discriminator(), conditional=False, noise=False)
-  players = {'generator': {'params': {'by': jnp.array(1.0)}}}
-  scores = translations.make(Run(game, data, tmp_path, writer), held_out='', rows=2)(
-    1, players, False
-  )
-  error = lambda x: np.abs(x / 127.5 - large / 127.5).mean()
-  np.testing.assert_allclose(scores['l1'], error(small.repeat(4, 1).repeat(4, 2)), rtol=1e-5)
-  bicubic = np.stack([Image.fromarray(x).resize((16, 16), Image.Resampling.BICUBIC) for x in small])
-  np.testing.assert_allclose(scores['l1_below_copy'], 1 - scores['l1'] / error(bicubic), atol=1e-6)
-  assert sheets[0].ndim == 4

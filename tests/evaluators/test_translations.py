@@ -1,17 +1,21 @@
 """What translations are measured on, and what does not fit; `tests/test_translate.py` has the scores."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
+from PIL import Image
 
 from jaxgan import config as configs
-from jaxgan.datasets import DataError, unpaired
+from jaxgan.datasets import DataError, Dataset, pictures, unpaired
 from jaxgan.datasets.dataset import from_arrays, turned
 from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
 from tests.games.test_translation import Discriminator, Generator
-from tests.test_translate import PAIRS, Scale, data
+from tests.test_translate import PAIRS, Scale, data, without_perceptual_distance
 
 
 @pytest.mark.parametrize(
@@ -89,3 +93,31 @@ def test_what_does_not_fit():
     translations.make(run, judge=True)
   with pytest.raises(ValueError, match='can score but not translate'):
     translations.make(Run(game._replace(predict={'score': None}), PAIRS, Path(), None))
+
+
+def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path, monkeypatch):
+  """A translator that repeats pixels; sheets show the input as large as the output."""
+  without_perceptual_distance(monkeypatch)
+
+  class Repeat(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+      by = self.param('by', nn.initializers.ones_init(), ())
+      return by * x.repeat(4, 1).repeat(4, 2)
+
+  large = PAIRS.arrays['image']
+  small = pictures.scaled(large, (4, 4))
+  fetch = lambda i: {'image': small[i], 'target': large[i], 'label': np.zeros(len(i), np.int32)}
+  enlarged = Dataset('enlarged', len(large), (4, 4, 3), (), fetch, None, '')
+  sheets = []
+  writer = SimpleNamespace(write_images=lambda step, images: sheets.append(images['samples']))
+  game = paired(Repeat(), Discriminator(), conditional=False, noise=False)
+  players = {'generator': {'params': {'by': jnp.array(1.0)}}}
+  scores = translations.make(Run(game, enlarged, tmp_path, writer), held_out='', rows=2)(
+    1, players, False
+  )
+  error = lambda x: np.abs(x / 127.5 - large / 127.5).mean()
+  np.testing.assert_allclose(scores['l1'], error(small.repeat(4, 1).repeat(4, 2)), rtol=1e-5)
+  bicubic = np.stack([Image.fromarray(x).resize((16, 16), Image.Resampling.BICUBIC) for x in small])
+  np.testing.assert_allclose(scores['l1_below_copy'], 1 - scores['l1'] / error(bicubic), atol=1e-6)
+  assert sheets[0].ndim == 4
