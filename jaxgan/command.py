@@ -55,6 +55,7 @@ def parse(argv: Sequence[str], keys: Callable[[], list[str]] | None = None) -> l
     raise
 
 
+LARGEST_SEED = 2**32 - 1  # those above draw as smaller ones do, or do not fit
 LARGE_PAGES = 'glibc.malloc.hugetlb=1'
 _THP = Path('/sys/kernel/mm/transparent_hugepage/enabled')
 

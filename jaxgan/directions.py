@@ -37,7 +37,7 @@ def define_flags() -> None:
   flags.DEFINE_integer('fresh', 1024, 'pictures that it is measured on', 1)
   flags.DEFINE_float('strength', 1.0, 'how much of the direction is added')
   flags.DEFINE_string('output', None, 'file of the sheet [in the work folder]')
-  flags.DEFINE_integer('seed', 0, 'of the latents', 0)
+  flags.DEFINE_integer('seed', 0, 'of the latents', 0, command.LARGEST_SEED)
   flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
   flags.DEFINE_bool('ema', True, 'averaged weights; --noema takes the live ones')
   flags.DEFINE_string('cache_dir', '~/.cache/jaxgan', 'where the classifiers are kept')

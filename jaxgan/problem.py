@@ -101,7 +101,12 @@ def make_problem(config: Any, dataset: datasets.Dataset | None = None) -> Proble
     if config.ema.players
     else None
   )
-  changes = {'flip': data.flip, 'load_size': load_size, 'window': dataset.image_shape[:2]}
+  changes = {
+    'flip': data.flip,
+    'load_size': load_size,
+    'window': dataset.image_shape[:2],
+    'paired': dataset.paired,
+  }
   try:
     step = train_step.make_train_step(
       game,

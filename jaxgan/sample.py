@@ -37,8 +37,8 @@ def define_flags() -> None:
     ['scaled', 'clipped'],
     'scaled = t * truncnorm(-2, 2) (BigGAN), clipped = truncnorm(-t, t) (StudioGAN)',
   )
-  flags.DEFINE_integer('seed', 0, 'of the latents', 0)
-  flags.DEFINE_integer('to_seed', 1, 'where --format=interpolation ends', 0)
+  flags.DEFINE_integer('seed', 0, 'of the latents', 0, command.LARGEST_SEED)
+  flags.DEFINE_integer('to_seed', 1, 'where --format=interpolation ends', 0, command.LARGEST_SEED)
   flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
   flags.DEFINE_integer('run', 0, 'which run of a work folder with several', 0)
   flags.DEFINE_bool('ema', True, 'averaged weights; --noema takes the live ones')

@@ -33,11 +33,12 @@ def define_flags() -> None:
     "trained = as in training; own = every picture's, cut to what the network takes",
   )
   flags.DEFINE_string('checkpoint', 'latest', 'latest, best or a step')
+  flags.DEFINE_integer('run', 0, 'which run of a work folder with several', 0)
   flags.DEFINE_bool(
     'ema', True, 'averaged weights where there are any; --noema takes the live ones'
   )
   flags.DEFINE_bool('noise', None, 'dropout, as in training [as the config says]')
-  flags.DEFINE_integer('seed', None, 'of the noise [that of the run]')
+  flags.DEFINE_integer('seed', None, 'of the noise [that of the run]', 0, command.LARGEST_SEED)
 
 
 def pictures_in(root: Path) -> list[tuple[str, Path]]:
@@ -152,12 +153,13 @@ def main(argv: Sequence[str]) -> int:
       raise ConfigError(f'--{name} is missing; expected --workdir, --input and --output')
   folders = {k: Path(given[k].value).expanduser() for k in ('input', 'target') if given[k].value}
   output = Path(given.output).expanduser()
-  check_apart(output, **folders)
+  checkpoints = Path(given.workdir).expanduser() / 'checkpoints'
+  check_apart(output, **folders, workdir=checkpoints)
   found = pictures_in(folders['input'])
   targets = dict(pictures_in(folders['target'])) if 'target' in folders else {}
   from jaxgan import sample
 
-  trained = sample.load(given.workdir, given.checkpoint, given.ema)
+  trained = sample.load(given.workdir, given.checkpoint, given.ema, given.run)
   if 'translate' not in trained.game.predict:
     known = ', '.join(trained.game.predict)
     raise ConfigError(f'the system in {given.workdir} can {known} but not translate')
@@ -200,7 +202,7 @@ def write(
   """Translates pictures one by one, and writes them, what was put in, and the page.
 
   Returns:
-    Picture -> reason, of those that cannot be read.
+    Picture -> reason, of those that cannot be read or are too small.
   """
   from tqdm import tqdm
 
@@ -220,10 +222,14 @@ def write(
   for name, path in tqdm(found, 'translating', unit='img', leave=False):
     try:
       image = read(path, trained, own, multiple)
+      drawn = translate(trained.players, image[None])[0]
     except ConfigError as error:
       bad[path] = str(error)
       continue
-    drawn = translate(trained.players, image[None])[0]
+    except ValueError as error:  # a multiple may still be too small
+      height, width = image.shape[:2]
+      bad[path] = f'{path}, cut to {width}x{height} pixels: {error}'
+      continue
     plots.save(output / inputs / f'{name}.png', image)
     plots.save(output / f'{name}.png', drawn)
     row = [(f'{name}: input', f'{inputs}/{name}.png'), ('output', f'{name}.png')]

@@ -1,12 +1,14 @@
-"""Large pages: asked for once, and only where the CPU computes."""
+"""Large pages: asked for once, and only where the CPU computes; and seeds that are none."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+from absl import flags
 
-from jaxgan import command
+from jaxgan import command, directions, sample, translate
+from jaxgan.errors import UserError
 
 PROGRAM = """
 import os, sys
@@ -49,3 +51,16 @@ def test_nothing_happens_on_a_gpu_or_when_it_is_set(tmp_path):
   assert run(tmp_path, JAX_PLATFORMS='cuda') == 'a b c'
   given = 'glibc.malloc.hugetlb=0'
   assert run(tmp_path, JAX_PLATFORMS='cpu', GLIBC_TUNABLES=given) == f'{given} a b c'
+
+
+@pytest.mark.parametrize('program', [sample, translate, directions])
+@pytest.mark.parametrize('seed', ['-1', '99999999999999999999'])
+def test_a_seed_that_is_none_is_one_clear_line(program, seed):
+  before = set(flags.FLAGS)
+  program.define_flags()
+  try:
+    with pytest.raises(UserError, match=rf'--seed={seed}: .* in the range \[0, 4294967295\]$'):
+      command.parse(['program', f'--seed={seed}'])
+  finally:
+    for name in set(flags.FLAGS) - before:
+      delattr(flags.FLAGS, name)

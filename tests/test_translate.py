@@ -17,11 +17,11 @@ from PIL import Image
 from jaxgan import config as configs
 from jaxgan import models, plots, sample, train, translate, writers
 from jaxgan.config import ConfigError
-from jaxgan.datasets import Dataset, pictures
 from jaxgan.datasets.dataset import from_arrays
 from jaxgan.evaluators import Run, translations
 from jaxgan.games.translation import cycle, paired
 from jaxgan.importers.torch_file import WeightsError
+from jaxgan.nn.padding import pad
 
 from .games.test_translation import Discriminator, Generator
 
@@ -163,6 +163,10 @@ def test_other_sizes_targets_and_seeds(run, given):
       '--direction=BtoA; this system was trained AtoB, and knows no other',
     ),
     (
+      ['--workdir={run}/run', '--input={run}/in', '--output={run}/x', '--run=1'],
+      'run=1; this work folder has runs 0 to 0',
+    ),
+    (
       ['--workdir={run}/run', '--input={run}/in', '--output={run}/run/config.json'],
       'cannot be written',
     ),
@@ -190,6 +194,18 @@ def test_what_is_read_is_not_written_over(run, given, output):
     with pytest.raises(ConfigError, match=rf'(?s)--output=.* and --(input|{name})=.* of its own$'):
       translate.main(['translate'])
   assert before == sorted((p, p.read_bytes()) for p in (run / 'in').rglob('*') if p.is_file())
+
+
+@pytest.mark.parametrize(
+  'output', ['run', 'run/checkpoints', 'run/checkpoints/2', 'run/samples/..']
+)
+def test_the_work_folder_is_not_written_over(run, given, output):
+  there = [f'--workdir={run / "run"}', f'--input={run / "in"}']
+  given(*there, f'--output={run / output}')
+  with pytest.raises(ConfigError, match=r'--output=.* and --workdir=.*: one holds the other; give'):
+    translate.main(['translate'])
+  given(*there, f'--output={run / "run" / "translated"}')
+  assert translate.main(['translate']) == 0
 
 
 def test_folders_and_names_of_every_kind(run, given):
@@ -274,6 +290,29 @@ def test_sizes_that_networks_take():
   assert translate.multiple_of(trained) == 4
 
 
+def test_a_picture_too_small_for_the_network_is_left_out(run, given, capsys, monkeypatch):
+  """Its sides are multiples of those that the network takes."""
+
+  class Padded(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+      return pad(x, 3)[:, 3:-3, 3:-3]
+
+  game = paired(Padded(), Discriminator(), noise=False)
+  trained = sample.load(run / 'run')._replace(game=game, players={'generator': {}})
+  monkeypatch.setattr(sample, 'load', lambda *given: trained)
+  (run / 'two').mkdir()
+  for size in (2, 20):
+    Image.new('RGB', (20, size)).save(run / 'two' / f'{size}.png')
+  folders = [f'--input={run / "two"}', f'--output={run / "two out"}']
+  given(f'--workdir={run / "run"}', *folders, '--size=own')
+  assert translate.main(['translate']) == 1
+  told = capsys.readouterr()
+  assert 'wrote 1 pictures' in told.out
+  assert '2.png, cut to 20x2 pixels: a map of 2x20 cannot be mirrored by 3; give larger' in told.err
+  assert sorted(p.name for p in (run / 'two out').glob('*.png')) == ['20.png']
+
+
 def test_the_judge_tells_domains_and_classes(tmp_path, monkeypatch):
   """Classes are dark and light pictures, domains warm and cold ones; the copy is in no way the target."""
   short = functools.partial(translations.classifier.cached, steps=60)
@@ -347,31 +386,3 @@ def test_the_perceptual_distance_or_why_there_is_none(tmp_path, monkeypatch, cap
   told = capsys.readouterr()
   assert "without the perceptual distance: pip install 'jaxgan[perceptual]'" in told.out + told.err
   assert 'expected colour' in translations.perceptual_distance((64, 64, 1))[1]
-
-
-def test_super_resolution_is_measured_against_the_bicubic_enlargement(tmp_path, monkeypatch):
-  """A translator that repeats pixels; sheets show the input as large as the output."""
-  without_perceptual_distance(monkeypatch)
-
-  class Repeat(nn.Module):
-    @nn.compact
-    def __call__(self, x, train=False):
-      by = self.param('by', nn.initializers.ones_init(), ())
-      return by * x.repeat(4, 1).repeat(4, 2)
-
-  large = PAIRS.arrays['image']
-  small = pictures.scaled(large, (4, 4))
-  fetch = lambda i: {'image': small[i], 'target': large[i], 'label': np.zeros(len(i), np.int32)}
-  data = Dataset('enlarged', len(large), (4, 4, 3), (), fetch, None, '')
-  sheets = []
-  writer = SimpleNamespace(write_images=lambda step, images: sheets.append(images['samples']))
-  game = paired(Repeat(), Discriminator(), conditional=False, noise=False)
-  players = {'generator': {'params': {'by': jnp.array(1.0)}}}
-  scores = translations.make(Run(game, data, tmp_path, writer), held_out='', rows=2)(
-    1, players, False
-  )
-  error = lambda x: np.abs(x / 127.5 - large / 127.5).mean()
-  np.testing.assert_allclose(scores['l1'], error(small.repeat(4, 1).repeat(4, 2)), rtol=1e-5)
-  bicubic = np.stack([Image.fromarray(x).resize((16, 16), Image.Resampling.BICUBIC) for x in small])
-  np.testing.assert_allclose(scores['l1_below_copy'], 1 - scores['l1'] / error(bicubic), atol=1e-6)
-  assert sheets[0].ndim == 4

@@ -89,7 +89,10 @@ def main(argv: list[str] | None = None) -> int:
     print(f'--resolution={given.resolution}; expected 1 or more', file=sys.stderr)
     return 2
   try:
-    found = find(root, parse_split(given.split)[0])
+    part, _ = parse_split(given.split)
+    if part != given.split:
+      raise DataError(f'--split={given.split}: a split is checked as a whole; give --split={part}')
+    found = find(root, part)
   except DataError as e:
     print(e, file=sys.stderr)
     return 2

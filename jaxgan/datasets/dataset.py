@@ -33,6 +33,7 @@ class Dataset(NamedTuple):
     notice: one line: source and licence.
     grey: of stacked sets, the set whose pictures are the channels of theirs.
     domains: sizes of A and B where the target of an example does not belong to its image.
+    turned: whether its image is of B, see `turned`.
     large: the same examples at the size that training crops its pictures from, each scaled from its
       original; None where there is no such, or those of this set are enlarged.
   """
@@ -46,6 +47,7 @@ class Dataset(NamedTuple):
   notice: str
   grey: 'Dataset | None' = None
   domains: tuple[int, ...] = ()
+  turned: bool = False
   large: 'Dataset | None' = None
 
   @property
@@ -57,6 +59,11 @@ class Dataset(NamedTuple):
   def paired(self) -> bool:
     """Whether the target of an example belongs to its image."""
     return not self.domains
+
+  @property
+  def sizes(self) -> tuple[int, ...]:
+    """Numbers of different images and of different targets."""
+    return (self.domains or (self.size, self.size))[:: -1 if self.turned else 1]
 
 
 def from_arrays(
@@ -116,7 +123,8 @@ def turned(dataset: Dataset) -> Dataset:
     columns = turn(dataset.fetch(indices))  # without target_label, which does not travel
     return columns if labels is None else columns | {'label': labels[np.atleast_2d(indices.T)[-1]]}
 
-  return dataset._replace(image_shape=one['target'].shape[1:], fetch=fetch, arrays=arrays)
+  shape = one['target'].shape[1:]
+  return dataset._replace(image_shape=shape, fetch=fetch, arrays=arrays, turned=not dataset.turned)
 
 
 def parse_split(split: str) -> tuple[str, Callable[[int], slice]]:

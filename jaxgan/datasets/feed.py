@@ -67,6 +67,7 @@ def preprocess(
   flip: bool = False,
   load_size: int = 0,
   window: tuple[int, int] | None = None,
+  paired: bool = True,
 ) -> dict[str, jax.Array]:
   """Normalises pictures inside the step: x / 127.5 - 1, then a random crop and a random mirror image.
 
@@ -77,10 +78,10 @@ def preprocess(
     load_size: height that pictures have, or else are enlarged to (bicubic), before a crop is taken
       anywhere in them; 0 = no crop.
     window: height and width of the crop; None = of the pictures as they come.
+    paired: the pictures of one example (image and target) share crop and coin; else each has its own.
 
   Returns:
-    The batch with float32 pictures in [-1, 1]. Pictures of one example (image and target) share
-    crop and coin.
+    The batch with float32 pictures in [-1, 1].
 
   Raises:
     ValueError: load_size is below the height of the crop, or image and target differ in size.
@@ -93,6 +94,8 @@ def preprocess(
   if not pictures:
     return result
   size, *own, _ = batch[pictures[0]].shape
+  folds = [0 if paired else 2 * i for i in range(len(pictures))]  # the corners fold in 0 and 1
+  keys = [jax.random.fold_in(key, fold) if fold else key for fold in folds]
   if load_size:
     height, width = window or own
     if load_size < height:
@@ -100,21 +103,21 @@ def preprocess(
     if len({batch[name].shape[1:3] for name in pictures}) > 1:
       raise ValueError(f'data.load_size={load_size} with targets of another size; leave it 0')
     large = (load_size, round(width * load_size / height))
-    corners = [
-      replicas.draw(
-        jax.random.randint,
-        jax.random.fold_in(key, i),
-        (size,),
-        minval=0,
-        maxval=whole - part + 1,
-      )
-      for i, (whole, part) in enumerate(zip(large, (height, width)))
-    ]
-    for name in pictures:
+    for name, own_key in zip(pictures, keys):
+      corners = [
+        replicas.draw(
+          jax.random.randint,
+          jax.random.fold_in(own_key, i),
+          (size,),
+          minval=0,
+          maxval=whole - part + 1,
+        )
+        for i, (whole, part) in enumerate(zip(large, (height, width)))
+      ]
       result[name] = _cropped(result[name], large, corners, height, width)
   if flip:
-    coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), key, (size,))
-    for name in pictures:
+    for name, own_key in zip(pictures, keys):
+      coins = replicas.draw(lambda k, shape: jax.random.bernoulli(k, 0.5, shape), own_key, (size,))
       mirrored = result[name][:, :, ::-1]
       result[name] = jnp.where(coins[:, None, None, None], mirrored, result[name])
   return result

@@ -17,8 +17,8 @@ from jaxgan.datasets.dataset import DataError
 def decode(file: bytes | str | Path) -> Image.Image:
   """Opens a picture upright, as 8-bit grey ('L') or colour ('RGB').
 
-  EXIF orientation is applied, 16-bit grey is scaled to 8, palettes are looked up, and
-  transparency is laid on white.
+  EXIF orientation is applied, 16-bit grey is scaled to 8, and so are numbers with a point of which
+  none is above 1; palettes are looked up, and transparency is laid on white.
 
   Args:
     file: the bytes of a picture file, or its path.
@@ -42,7 +42,9 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     values = np.asarray(picture).astype(np.int64).clip(0, 65535)
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
   if picture.mode == 'F':
-    return Image.fromarray(np.asarray(picture).clip(0, 255).astype(np.uint8))
+    values = np.asarray(picture)
+    values = values * 255 if values.max() <= 1 else values
+    return Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
   if picture.mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa') or 'transparency' in picture.info:
     grey = picture.mode in ('LA', 'La') or picture.mode in ('1', 'L')
     clear = picture.convert('RGBA')

@@ -71,16 +71,18 @@ class Judge:
   """
 
   def __init__(self, dataset: Dataset, cache_dir: str, seed: int):
-    at = np.sort(np.random.default_rng(seed).permutation(dataset.size)[:MOST])
-    batch, arrays = dataset.fetch(at), dataset.arrays or {}
-    target_label = arrays['target_label'][at] if 'target_label' in arrays else batch['label']
+    at, beside = (
+      np.sort(np.random.default_rng(seed).permutation(size)[:MOST]) for size in dataset.sizes
+    )
+    batch, other, arrays = *_both(dataset, at, beside), dataset.arrays or {}
+    target_label = arrays['target_label'][beside] if 'target_label' in arrays else other['label']
     self.classes = max(1, len(dataset.class_names))
     labels = np.concatenate([batch['label'], self.classes + target_label])
-    images = np.concatenate([batch['image'], batch['target']])
+    images = np.concatenate([batch['image'], other['target']])
     self.network = classifier.cached(
       images, labels, 2 * self.classes, cache.folder(cache_dir) / 'classifiers', seed
     )
-    self.domains = {'A': self.features(batch['image']), 'B': self.features(batch['target'])}
+    self.domains = {'A': self.features(batch['image']), 'B': self.features(other['target'])}
 
   def features(self, images: np.ndarray) -> np.ndarray:
     return classifier.features(self.network, images)
@@ -152,10 +154,12 @@ class Way:
     judge: Any,
     distance: Any = None,
   ):
-    at = _spread(held_out.size, samples)
-    batch = held_out.fetch(at)
     forth = direction == 'AtoB'
-    self.inputs, self.targets = (batch[k] for k in ('image', 'target')[:: 1 if forth else -1])
+    turn = slice(None, None, 1 if forth else -1)
+    at, beside = (_spread(size, samples) for size in held_out.sizes[turn])
+    batch, other = _both(held_out, at, beside)
+    first, second = ['image', 'target'][turn]
+    self.inputs, self.targets = batch[first], other[second]
     label = None if forth else (held_out.arrays or {}).get('target_label')
     self.label = batch['label'] if label is None else label[at]
     self.paired, self.judge = held_out.paired, judge
@@ -201,6 +205,12 @@ class Way:
     return plots.grid(
       cells.reshape(-1, *cells.shape[2:]), len(columns), column_labels=list(columns)
     )
+
+
+def _both(dataset: Dataset, at: np.ndarray, beside: np.ndarray) -> tuple[Any, Any]:
+  """The examples of both, read once where they are the same."""
+  batch = dataset.fetch(at)
+  return batch, batch if np.array_equal(at, beside) else dataset.fetch(beside)
 
 
 def _spread(size: int, most: int) -> np.ndarray:

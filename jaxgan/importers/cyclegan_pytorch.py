@@ -111,7 +111,8 @@ def generator(
     module = UNetGenerator(depth=depth, **shared)
   else:
     raise WeightsError(f'netG={netG!r}; expected resnet_9blocks, resnet_6blocks, unet_256, ...')
-  return _filled(module, layers, state_dict, norm, f'netG={netG}, ngf={ngf}, norm={norm}')
+  biases = {'instance': True, 'none': False}
+  return _filled(module, layers, state_dict, norm, biases, f'netG={netG}, ngf={ngf}, norm={norm}')
 
 
 def discriminator(
@@ -153,13 +154,17 @@ def discriminator(
       Layer('net.5', 'logits', 'conv', 2 * ndf, 1),
     ]
     module: nn.Module = PixelDiscriminator(channels=ndf)
+    biases: dict[
+      str, bool
+    ] = {}  # those of the reference and of its descendants contradict one another
   elif netD in ('basic', 'n_layers'):
     count = n_layers_D if netD == 'n_layers' else 3
     layers = _patches(count, ndf, input_nc, not no_antialias)
     module = PatchDiscriminator(channels=ndf, layers=count, antialias=not no_antialias)
+    biases = {'instance': True}  # without norms some descendants have them
   else:
     raise WeightsError(f'netD={netD!r}; expected basic, n_layers or pixel')
-  return _filled(module, layers, state_dict, norm, f'netD={netD}, ndf={ndf}, norm={norm}')
+  return _filled(module, layers, state_dict, norm, biases, f'netD={netD}, ndf={ndf}, norm={norm}')
 
 
 def _check_whole(**arguments: Any) -> None:
@@ -267,9 +272,16 @@ def _patches(count: int, ndf: int, input_nc: int, antialias: bool) -> list[Layer
 
 
 def _filled(
-  module: nn.Module, layers: list[Layer], state_dict: Mapping[str, Any], norm: str, told: str
+  module: nn.Module,
+  layers: list[Layer],
+  state_dict: Mapping[str, Any],
+  norm: str,
+  biases: Mapping[str, bool],
+  told: str,
 ) -> tuple[nn.Module, dict[str, Any]]:
   """The module with the norm and the biases that the weights have, and its variables.
+
+  `biases` has the norms without parameters for which biases before them are sure, or sure to be missing.
 
   Raises:
     WeightsError: see `generator`.
@@ -311,6 +323,11 @@ def _filled(
     parts = [f'without {listed(missing)}'] * bool(missing)
     parts += [f'and no place for {listed(unknown)}'] * bool(unknown)
     raise WeightsError(f'weights {" ".join(parts)}; expected those of {told}')
+  if not gains and biased != biases.get(norm, biased):
+    found, right = ('biases', 'instance') if biased else ('no biases and no gains', 'none')
+    raise WeightsError(
+      f'{found} where norm={norm!r} would be; this looks like norm={right!r}: give it'
+    )
   variables: dict[str, Any] = {}
   for name, (path, shape, axes) in expected.items():
     if tuple(given[name].shape) != shape:

@@ -47,10 +47,14 @@ class UNetGenerator(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
     dropout.check(self.dropout)
-    if self.depth < 2 or x.shape[1] % 2**self.depth or x.shape[2] % 2**self.depth:
+    size = f'{x.shape[1]}x{x.shape[2]}'
+    if self.depth < 2:
       raise ValueError(
-        f'images of {x.shape[1]}x{x.shape[2]}; expected multiples of 2^depth = {2**self.depth}'
+        f'depth={self.depth} for images of {size}; expected 2 or more, and sides that can be halved as '
+        'often, such as 64'
       )
+    if x.shape[1] % 2**self.depth or x.shape[2] % 2**self.depth:
+      raise ValueError(f'images of {size}; expected multiples of 2^depth = {2**self.depth}')
     bias = self.norm != 'batch' if self.use_bias is None else self.use_bias
     options: dict[str, Any] = {
       'spectral': self.spectral,

@@ -221,6 +221,9 @@ def test_every_mode_becomes_eight_bit_grey_or_colour():
   assert abs(int(decoded(png(deep))[0, 0, 0]) - 40_000 / 257) <= 0.5
   dark = Image.fromarray(np.full((4, 4), 200, np.uint16))
   assert decoded(png(dark)).max() == 1  # 200 of 65535, not 200 of 255
+  for largest in (1, 255):  # numbers with a point
+    real = Image.fromarray((np.arange(256) / 255 * largest).reshape(16, 16).astype(np.float32))
+    np.testing.assert_array_equal(decoded(png(real, format='TIFF')).ravel(), np.arange(256))
   bits = Image.fromarray(np.eye(4, dtype=bool))
   np.testing.assert_array_equal(decoded(png(bits))[..., 0], np.eye(4) * 255)
   cmyk = decoded(png(Image.new('CMYK', (4, 4), (0, 255, 255, 0)), format='JPEG'))[0, 0]

@@ -267,6 +267,8 @@ def test_the_check_lists_what_does_not_pair_or_open(tmp_path, capsys):
   assert told(tmp_path / 'nowhere')[0] == 2
   assert told(beside, '--resolution=0')[0] == 2
   assert told(beside, '--split=test')[1].err.count('\n') == 1
+  code, out = told(beside, '--split=train[:50%]')
+  assert code == 2 and out.err.endswith('checked as a whole; give --split=train\n')
 
 
 def test_the_check_of_two_domains(tmp_path, capsys):
@@ -287,6 +289,18 @@ def test_the_check_of_two_domains(tmp_path, capsys):
   picture(tmp_path / 'testA' / 'a.png')
   assert check.main([*words, '--split=test']) == 2
   assert 'has no folder testB' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('options', [{'flip': True}, {'load_size': 20}])
+def test_pictures_of_two_domains_have_crop_and_mirror_each_its_own(options):
+  images = jnp.asarray(RNG.integers(0, 256, (64, 16, 16, 3), np.uint8))
+  batch, key = {'image': images, 'target': images}, jax.random.key(0)
+  pair = datasets.preprocess(batch, key, **options)
+  own = datasets.preprocess(batch, key, **options, paired=False)
+  np.testing.assert_array_equal(own['image'], pair['image'])
+  same = (own['target'] == own['image']).all((1, 2, 3))
+  chance = 1 / 2 if 'flip' in options else 1 / 25
+  assert abs(float(same.mean()) - chance) < 0.2
 
 
 def test_crop_and_mirror_are_the_same_for_both_of_a_pair():

@@ -311,6 +311,11 @@ def test_one_clear_line(model, options, message):
   'network, size, message',
   [
     (UNetGenerator(depth=3), 12, r'12x12; expected multiples of 2\^depth = 8'),
+    (
+      UNetGenerator(depth=0),
+      33,
+      'depth=0 for images of 33x33; expected 2 or more, and sides that can',
+    ),
     (ResNetGenerator(), 18, '18x18; expected multiples of 4'),
     (ResNetGenerator(padding='mirror'), 16, "padding='mirror'; expected one of reflect"),
     (PatchDiscriminator(), 16, 'layers=3 for images of 16x16'),

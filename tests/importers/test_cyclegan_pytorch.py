@@ -222,6 +222,32 @@ def test_one_norm_is_not_taken_for_the_other(kind, norm, right):
     make(module.state_dict(), norm=right, **options)
 
 
+@pytest.mark.parametrize('kind, norm', [('none', 'instance'), ('instance', 'none')])
+def test_no_norm_and_one_without_parameters_are_told_by_the_biases(kind, norm):
+  make = cyclegan_pytorch.generator
+  for module, net in ((ResNet(4, 2, kind), 'resnet_2blocks'), (UNet(4, 5, kind), 'unet_32')):
+    with pytest.raises(WeightsError, match=f"looks like norm='{kind}': give it") as error:
+      make(module.state_dict(), net, ngf=4, norm=norm)
+    assert '\n' not in str(error.value)
+    make(module.state_dict(), net, ngf=4, norm=kind)
+  patch = patchgan(4, 3, kind).state_dict()
+  if norm == 'instance':
+    with pytest.raises(WeightsError, match="looks like norm='none': give it"):
+      cyclegan_pytorch.discriminator(patch, ndf=4, input_nc=6)
+  else:  # some descendants have biases there
+    cyclegan_pytorch.discriminator(patch, ndf=4, input_nc=6, norm=norm)
+
+
+@pytest.mark.parametrize('norm', ['instance', 'none'])
+@pytest.mark.parametrize('bias', [False, True])
+def test_pixel_discriminators_have_biases_or_not(norm, bias):
+  nn = torch.nn
+  layers = [nn.Conv2d(3, 4, 1), nn.LeakyReLU(0.2), nn.Conv2d(4, 8, 1, bias=bias), nn.Identity()]
+  net = nn.Sequential(*layers, nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 1, bias=bias))
+  weights = {f'net.{k}': v for k, v in net.state_dict().items()}
+  cyclegan_pytorch.discriminator(weights, 'pixel', ndf=4, norm=norm)
+
+
 def test_the_published_networks_have_a_place():
   """Every weight of the networks as they are published, by shape alone."""
   with torch.device('meta'):
