@@ -64,7 +64,9 @@ def define_flags() -> None:
   flags.DEFINE_integer('bootstrap', 0, 'random halves that give 95 % intervals; 0 = none', 0)
   flags.DEFINE_integer('n', 2048, 'samples, and real pictures at most', 2)
   flags.DEFINE_integer('k', 5, 'neighbour of precision, recall, density and coverage', 1)
-  flags.DEFINE_integer('seed', 0, 'of the latents and of the choice of real pictures', 0)
+  flags.DEFINE_integer(
+    'seed', 0, 'of the latents and of the choice of real pictures', 0, command.LARGEST_SEED
+  )
   flags.DEFINE_string(
     'cache_dir',
     '',

@@ -251,7 +251,7 @@ METRICS = {
   'density': NEAR._replace(bounds=(0, np.inf)),
   'coverage': NEAR,
   'inception_score': Metric(_inception, lambda s: PARTS, logits=True, bounds=(1, np.inf), least=10),
-  'frechet_infinity': Metric(_infinity, lambda s: {'points': POINTS}, least=3),
+  'frechet_infinity': Metric(_infinity, lambda s: {'points': POINTS}, least=4),
   'intra_class_frechet': Metric(_intra_class, classes=True, bounds=(0, np.inf)),
   'sliced_wasserstein': Metric(
     _sliced, lambda s: {'projections': DIRECTIONS, **_paired(s)}, bounds=(0, np.inf)

@@ -264,7 +264,7 @@ def test_folders_and_files_hold_the_same_pictures(folders):
 def test_pictures_of_several_sizes_are_scaled_to_the_one_asked_for(folders, tmp_path):
   for side in (8, 16):
     plots.save(tmp_path / 'mixed' / f'{side}.png', np.full((side, side, 3), side, np.uint8))
-  with pytest.raises(DataError, match=r'several sizes, .* give resolution='):
+  with pytest.raises(DataError, match=r'several sizes, .* give --resolution'):
     evaluate.read(str(tmp_path / 'mixed'), str(tmp_path))
   made = evaluate.read(str(tmp_path / 'mixed'), str(tmp_path), resolution=32)
   assert made.images.shape == (2, 32, 32, 3) and {*made.images.ravel()} == {8, 16}

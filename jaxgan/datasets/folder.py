@@ -227,7 +227,8 @@ def _reader(
     shapes = sorted({i.shape for i in good})
     if len(shapes) > 1:
       raise DataError(
-        f'the pictures have several sizes, such as {shapes[0]} and {shapes[-1]}; give resolution=...'
+        f'the pictures have several sizes, such as {shapes[0]} and {shapes[-1]}; '
+        'give --resolution, or data.resolution of a config'
       )
     black = np.zeros(shapes[0] if shapes else native(), np.uint8)
     return {

@@ -117,7 +117,8 @@ def _folder(
     shapes = sorted({x.shape for pair in both for x in pair})
     if len(shapes) > 1:
       raise DataError(
-        f'the pictures have several sizes, such as {shapes[0]} and {shapes[-1]}; give resolution=...'
+        f'the pictures have several sizes, such as {shapes[0]} and {shapes[-1]}; '
+        'give --resolution, or data.resolution of a config'
       )
     filler = np.zeros(
       shapes[0] if shapes else (resolution or 1, resolution or 1, channels), np.uint8
