@@ -35,7 +35,7 @@ def program(config, devices=1):
   return parallel.ahead(compiled, state, batch)
 
 
-@pytest.mark.parametrize('name', KNOWN)
+@pytest.mark.parametrize('name', ['dcgan64', pytest.param('biggan32', marks=pytest.mark.slow)])
 def test_operations_and_memory_have_not_grown(name):
   config = configs.load(str(CONFIGS / f'{name}.py'))
   count, mib = KNOWN[name]
@@ -61,8 +61,15 @@ def looped(text):
   return [bodies[name] for name in seen]
 
 
-@pytest.mark.parametrize('steps, accumulate', [(2, 1), (1, 2)])
-@pytest.mark.parametrize('name', ['dcgan', 'biggan'])
+@pytest.mark.parametrize(
+  'name, steps, accumulate',
+  [
+    ('dcgan', 2, 1),
+    ('dcgan', 1, 2),
+    ('biggan', 1, 2),
+    pytest.param('biggan', 2, 1, marks=pytest.mark.slow),
+  ],
+)
 def test_no_loop_hides_a_convolution(name, steps, accumulate):
   """XLA's CPU backend runs a convolution in a loop fifty times slower than outside."""
   config = configs.smoke(configs.load(name))

@@ -89,6 +89,7 @@ def test_pictures_of_their_own_size_or_of_no_larger_one_have_no_second_view(tmp_
     assert problem.make_problem(config).dataset.large is None
 
 
+@pytest.mark.slow  # the parts have tests of their own, and so has the resume of two domains
 def test_a_run_on_folders_resumes_exactly(tmp_path):
   """Crops of larger pictures, two domains of different sizes: 4 steps equal 2 and 2, bit for bit."""
   for side, count in (('A', 5), ('B', 3)):

@@ -183,7 +183,7 @@ def test_the_classifier_of_a_data_set_is_an_extractor(tmp_path):
   one, again, other = make(0), make(0), make(1)
   assert one.sha256 == again.sha256 != other.sha256 and len(list(tmp_path.iterdir())) == 2
   found = extract(one, images, ('features', 'logits'), 32)
-  trained = classifier.train(images, labels, 2, steps=20)
+  trained = classifier.cached(images, labels, 2, tmp_path, steps=20)
   np.testing.assert_allclose(found['features'], classifier.features(trained, images), atol=1e-4)
   np.testing.assert_array_equal(found['logits'].argmax(1), classifier.predict(trained, images))
   assert one.name == f'classifier_{trained.accuracy:.4f}'
