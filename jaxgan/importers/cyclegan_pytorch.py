@@ -154,9 +154,8 @@ def discriminator(
       Layer('net.5', 'logits', 'conv', 2 * ndf, 1),
     ]
     module: nn.Module = PixelDiscriminator(channels=ndf)
-    biases: dict[
-      str, bool
-    ] = {}  # those of the reference and of its descendants contradict one another
+    # Those of the reference and of its descendants contradict one another.
+    biases: dict[str, bool] = {}
   elif netD in ('basic', 'n_layers'):
     count = n_layers_D if netD == 'n_layers' else 3
     layers = _patches(count, ndf, input_nc, not no_antialias)
