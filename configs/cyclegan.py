@@ -10,7 +10,7 @@ Networks", arXiv 1703.10593.
 
 | variant | hardware, time | score |
 |---|---|---|
-| emoji | 2 cores of an x86-64 server, 27 to 42 min for 3,000 steps beside much other work, at 2.3 steps/s without | Fluent to Noto: kernel distance 94.8 % below that of the inputs, 84 % taken for Noto (true targets 88 %), class accuracy 42.7 % (inputs 47 %, true targets 60 %); Noto to Fluent: 99.2 % below, 87 % (96 %), 40.9 % (inputs 60 %, true targets 47 %) |
+| emoji, A and B still mirrored together | 2 cores of an x86-64 server, 27 to 42 min for 3,000 steps beside much other work, at 2.3 steps/s without | Fluent to Noto: kernel distance 94.8 % below that of the inputs, 84 % taken for Noto (true targets 88 %), class accuracy 42.7 % (inputs 47 %, true targets 60 %); Noto to Fluent: 99.2 % below, 87 % (96 %), 40.9 % (inputs 60 %, true targets 47 %) |
 | cut, in an older order of the data | the same, 17 min 4 s for 3,000 steps | Fluent to Noto: 50.4 % below, 78 % taken for Noto, class accuracy 34.8 %; with nce=1 62.9 %, 79 %, 36.0 %, in brown and blue |
 | horse2zebra | one GPU; not run here | none measured |
 
