@@ -20,7 +20,7 @@ from jaxgan.errors import UserError
 from jaxgan.metrics.features import inception
 from jaxgan.metrics.frechet import Moments
 
-VERSION = 2  # of the metrics of this package; raised whenever the number of one of them changes
+VERSION = 3  # of the metrics of this package; raised whenever the number of one of them changes
 WHOSE = ('config', 'commit', 'step', 'samples')  # of whom the score is: what is compared
 FRECHET = 'frechet_distance'
 
