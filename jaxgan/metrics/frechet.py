@@ -140,7 +140,8 @@ def frechet_distance(mean1: Any, cov1: Any, mean2: Any, cov2: Any) -> float:
     d >= 0 but for rounding, in squared units of the features.
 
   Raises:
-    ValueError: for other shapes, numbers that are not finite, or a covariance that is not symmetric.
+    ValueError: for other shapes, numbers that are not finite, or a covariance that is not symmetric or not
+      positive semidefinite.
   """
   mean1, cov1 = _checked(mean1, cov1)
   mean2, cov2 = _checked(mean2, cov2)

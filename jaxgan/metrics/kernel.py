@@ -69,15 +69,16 @@ def _blocks(x: np.ndarray, s: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarr
 
 
 def _sums(x: np.ndarray, y: np.ndarray, s: np.ndarray, t: np.ndarray, **kernel: Any) -> np.ndarray:
-  """`_part` of the whole, a pair of blocks at a time; of a set with itself every pair of two once."""
-  found = []
+  """`_part` of the whole, a pair of blocks at a time.
+
+  Of a set with itself (the same rows, marked alike) every pair of two counts once each way and none is of one.
+  """
+  found, itself = [], x is y and s is t
   for i, (a, w) in enumerate(_blocks(x, s)):
     for j, (b, v) in enumerate(_blocks(y, t)):
-      if x is not y or j >= i:
-        part = np.asarray(
-          _part(a, b, w, v, x is y and i == j, **kernel)
-        )  # waited for: each holds its blocks
-        found.append((1 + (x is y and j > i)) * part)
+      if not itself or j >= i:  # each is waited for, since it holds its blocks
+        part = np.asarray(_part(a, b, w, v, itself and i == j, **kernel))
+        found.append((1 + (itself and j > i)) * part)
   return np.sum(found, 0)
 
 

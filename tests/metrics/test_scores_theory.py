@@ -78,6 +78,15 @@ def test_two_sizes_of_subsets_make_no_line():
     metrics.frechet_infinity(x, np.zeros(2), np.eye(2))
 
 
+@pytest.mark.parametrize(
+  'options', [{'subset_size': None}, {'subset_size': 100}, {'subsets': 3, 'subset_size': 40}]
+)
+def test_kernel_distance_of_an_array_with_itself_is_that_with_its_copy(options):
+  x = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float32)
+  with_itself, with_copy = (metrics.kernel_distance(x, y, **options).mean for y in (x, x.copy()))
+  assert with_itself == pytest.approx(with_copy, rel=1e-9)
+
+
 @pytest.mark.parametrize('kernel', ['polynomial', 'rbf'])
 @pytest.mark.parametrize('times', [1e2, 1e3, 1e4])
 def test_kernel_distance_with_one_sample_far_out(kernel, times):
